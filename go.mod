@@ -1,0 +1,19 @@
+module github.com/Emmanuel326/procjail
+
+go 1.24.0
+
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/syndtr/gocapability v0.0.0-20200815063812-42c35b437635
+)
+
+require (
+	github.com/godbus/dbus/v5 v5.2.0 // indirect
+	github.com/pelletier/go-toml/v2 v2.4.3 // indirect
+	github.com/rogpeppe/go-internal v1.14.1 // indirect
+	github.com/seccomp/libseccomp-golang v0.11.1 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
+	golang.org/x/net v0.47.0 // indirect
+	golang.org/x/sys v0.38.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
+)

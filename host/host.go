@@ -1,0 +1,236 @@
+// Package host probes the machine, the caller and the files that a plan
+// depends on, once for each start. It changes nothing.
+package host
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+// Probe returns what plan.Compile needs to know for s. A fact that cannot be
+// had is left at its zero value, which Compile takes for its absence; the
+// error is for those without which no plan can be made.
+func Probe(s *plan.Spec) (*plan.Host, error) {
+	h := &plan.Host{Arch: runtime.GOARCH, Pid: os.Getpid(), Env: os.Environ(), Landlock: sys.LandlockABI()}
+	var err error
+	if h.Release, err = sys.Uname(); err != nil {
+		return nil, err
+	}
+	h.Major, h.Minor = version(h.Release)
+	if h.Monotonic, h.Boottime, err = sys.Clocks(); err != nil {
+		return nil, err
+	}
+	h.LastCap = lastCap()
+	if h.Nofile, err = sys.HardLimit(unix.RLIMIT_NOFILE); err != nil {
+		return nil, err
+	}
+	if h.Nproc, err = sys.HardLimit(unix.RLIMIT_NPROC); err != nil {
+		return nil, err
+	}
+	if err := caller(h, s.ID); err != nil {
+		return nil, err
+	}
+	h.Cwd, _ = os.Getwd()
+	h.Home = home(h)
+	h.ProcCovered = procCovered()
+	for fd := range h.Stdio {
+		h.Stdio[fd] = stdio(fd)
+	}
+	h.Paths = make(map[string]plan.Path)
+	for _, p := range s.Sources(h.Home, h.Cwd) {
+		if _, ok := h.Paths[p]; !ok {
+			h.Paths[p] = probePath(p, p == s.Rootfs)
+		}
+	}
+	if s.Rootfs == "" && len(s.Argv) > 0 {
+		h.Program = program(s.Argv[0], h.Cwd)
+	}
+	return h, nil
+}
+
+// caller asks for subordinate ids only where they can matter.
+func caller(h *plan.Host, id userns.ID) error {
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
+	h.Caller = userns.New().Caller(uid, gid)
+	h.Caller.NoNewPrivs = sys.NoNewPrivs()
+	eff, err := sys.Effective()
+	if err != nil {
+		return err
+	}
+	maps := caps.Of(caps.Setuid, caps.Setgid, caps.Setfcap)
+	h.Caller.Root = caps.Set(eff)&maps == maps
+	groups, err := os.Getgroups()
+	h.Groups = len(groups)
+	return err
+}
+
+// version reads the first two numbers of a release.
+func version(release string) (major, minor int) {
+	a, rest, _ := strings.Cut(release, ".")
+	b := rest
+	if i := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		b = rest[:i]
+	}
+	major, _ = strconv.Atoi(a)
+	minor, _ = strconv.Atoi(b)
+	return major, minor
+}
+
+// lastCap is the last capability that the kernel knows. Without /proc it is
+// the last one that this program knows: the kernel then refuses a number that
+// is too high, and says so.
+func lastCap() caps.Cap {
+	s, err := sys.ReadFile("/proc/sys/kernel/cap_last_cap")
+	if err == nil {
+		if n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 6); err == nil {
+			return caps.Cap(n)
+		}
+	}
+	return caps.CheckpointRestore
+}
+
+// home is HOME where that is an absolute path, otherwise what passwd(5) says.
+func home(h *plan.Host) string {
+	if d := os.Getenv("HOME"); filepath.IsAbs(d) {
+		return filepath.Clean(d)
+	}
+	if l := h.Caller.Login; l != nil && filepath.IsAbs(l.Home) {
+		return filepath.Clean(l.Home)
+	}
+	return "/"
+}
+
+// procCovered lists the mounts below /proc that cover something. One on a
+// directory that the kernel keeps for mounting (/proc/sys/fs/binfmt_misc,
+// /proc/fs/nfsd) covers nothing (fs/proc/generic.c:proc_create_mount_point).
+func procCovered() []string {
+	text, err := sys.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	var covered []string
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line) // proc(5): the mount point is the fifth
+		if len(f) < 5 || !strings.HasPrefix(f[4], "/proc/") {
+			continue
+		}
+		switch f[4] {
+		case "/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd", "/proc/openprom":
+			continue
+		}
+		covered = append(covered, f[4])
+	}
+	return covered
+}
+
+func stdio(fd int) plan.Stdio {
+	st, err := sys.StatFD(fd)
+	if err != nil {
+		return plan.Stdio{}
+	}
+	mode, path, err := sys.OpenMode(fd)
+	if err != nil {
+		return plan.Stdio{}
+	}
+	return plan.Stdio{
+		Open:  true,
+		Read:  !path && mode != unix.O_WRONLY,
+		Write: !path && mode != unix.O_RDONLY,
+		Kind:  kind(st.Mode),
+	}
+}
+
+func kind(mode uint32) plan.FileKind {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return plan.Directory
+	case unix.S_IFREG:
+		return plan.Regular
+	case unix.S_IFCHR, unix.S_IFBLK:
+		return plan.Device
+	}
+	return plan.Other
+}
+
+func probePath(p string, names bool) plan.Path {
+	var out plan.Path
+	if target, err := sys.Readlink(p); err == nil {
+		out.Link = target
+	}
+	st, err := sys.StatPath(p)
+	if err != nil {
+		out.Err = errno(err)
+		return out
+	}
+	out.Kind, out.Mode, out.UID = kind(st.Mode), st.Mode&0o7777, st.UID
+	if names && out.Kind == plan.Directory {
+		entries, err := os.ReadDir(p)
+		if err != nil {
+			out.Err = errno(err)
+		}
+		for _, e := range entries {
+			out.Names = append(out.Names, e.Name())
+		}
+		sort.Strings(out.Names)
+	}
+	return out
+}
+
+func errno(err error) plan.Errno {
+	var e unix.Errno
+	if errors.As(err, &e) {
+		return plan.Errno(e)
+	}
+	return plan.Errno(unix.EIO)
+}
+
+// program looks a command up as a shell does: a word with a slash is a path,
+// any other is searched for in PATH, where what cannot be executed is passed
+// over.
+func program(name, cwd string) plan.Program {
+	if strings.Contains(name, "/") {
+		p := name
+		if !filepath.IsAbs(p) {
+			p = filepath.Join(cwd, p)
+		}
+		return probeProgram(filepath.Clean(p))
+	}
+	var found plan.Program
+	for dir := range strings.SplitSeq(os.Getenv("PATH"), ":") {
+		if !filepath.IsAbs(dir) {
+			continue // "." and the empty entry: not what a sandbox should search
+		}
+		p := probeProgram(filepath.Join(dir, name))
+		if p.Err == 0 && p.Kind == plan.Regular && p.Mode&0o111 != 0 {
+			return p
+		}
+		if found.Path == "" && p.Err != plan.Errno(unix.ENOENT) && p.Err != plan.Errno(unix.ENOTDIR) {
+			found = p
+		}
+	}
+	return found
+}
+
+func probeProgram(p string) plan.Program {
+	st, err := sys.StatPath(p)
+	if err != nil {
+		return plan.Program{Path: p, Err: errno(err)}
+	}
+	out := plan.Program{Path: p, Kind: kind(st.Mode), Mode: st.Mode & 0o7777, Size: st.Size, Readable: sys.Readable(p)}
+	if real, err := filepath.EvalSymlinks(p); err == nil {
+		out.Real = real
+	}
+	return out
+}

@@ -1,0 +1,145 @@
+package sys
+
+import (
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Uname calls uname(2) and returns the release, as in "6.1.0-18-amd64".
+func Uname() (release string, err error) {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "", os.NewSyscallError("uname", err)
+	}
+	return unix.ByteSliceToString(u.Release[:]), nil
+}
+
+// Clocks calls clock_gettime(2) and returns CLOCK_MONOTONIC and CLOCK_BOOTTIME
+// in whole seconds, rounded down.
+func Clocks() (monotonic, boottime int64, err error) {
+	var m, b unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &m); err != nil {
+		return 0, 0, os.NewSyscallError("clock_gettime", err)
+	}
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &b); err != nil {
+		return 0, 0, os.NewSyscallError("clock_gettime", err)
+	}
+	return m.Sec, b.Sec, nil
+}
+
+// LandlockABI calls landlock_create_ruleset(2) for its version; 0 where
+// Landlock is not built in or not enabled.
+func LandlockABI() int {
+	n, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if e != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// NoNewPrivs calls prctl(2) PR_GET_NO_NEW_PRIVS.
+func NoNewPrivs() bool {
+	n, _ := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
+	return n == 1
+}
+
+// Effective calls capget(2) and returns the effective set of this thread, bit
+// n for capability n.
+func Effective() (uint64, error) {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return 0, os.NewSyscallError("capget", err)
+	}
+	return uint64(data[1].Effective)<<32 | uint64(data[0].Effective), nil
+}
+
+// HardLimit calls getrlimit(2) and returns the hard limit.
+func HardLimit(resource int) (uint64, error) {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(resource, &r); err != nil {
+		return 0, os.NewSyscallError("getrlimit", err)
+	}
+	return r.Max, nil
+}
+
+// Stat is what stat(2) says of a file, the symbolic links followed.
+type Stat struct {
+	Mode     uint32 // with the type
+	UID, GID uint32
+	Size     int64
+}
+
+// StatPath calls stat(2).
+func StatPath(path string) (Stat, error) {
+	var s unix.Stat_t
+	for {
+		err := unix.Stat(path, &s)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return Stat{}, &os.PathError{Op: "stat", Path: path, Err: err}
+		}
+		return Stat{s.Mode, s.Uid, s.Gid, s.Size}, nil
+	}
+}
+
+// StatFD calls fstat(2).
+func StatFD(fd int) (Stat, error) {
+	var s unix.Stat_t
+	if err := unix.Fstat(fd, &s); err != nil {
+		return Stat{}, os.NewSyscallError("fstat", err)
+	}
+	return Stat{s.Mode, s.Uid, s.Gid, s.Size}, nil
+}
+
+// OpenMode calls fcntl(2) F_GETFL and returns O_RDONLY, O_WRONLY or O_RDWR, and
+// whether the descriptor is a mere O_PATH.
+func OpenMode(fd int) (mode int, path bool, err error) {
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return 0, false, os.NewSyscallError("fcntl", err)
+	}
+	return n & unix.O_ACCMODE, n&unix.O_PATH != 0, nil
+}
+
+// Readable calls faccessat2(2) with the effective ids.
+func Readable(path string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil
+}
+
+// Readlink calls readlink(2).
+func Readlink(path string) (string, error) {
+	buf := make([]byte, 4096)
+	n, err := unix.Readlink(path, buf)
+	if err != nil {
+		return "", &os.PathError{Op: "readlink", Path: path, Err: err}
+	}
+	return string(buf[:n]), nil
+}
+
+// ReadFile opens, reads and closes a small file, as of /proc.
+func ReadFile(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var b strings.Builder
+	buf := make([]byte, 8192)
+	for {
+		n, err := unix.Read(fd, buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return "", &os.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return b.String(), nil
+		}
+		b.Write(buf[:n])
+	}
+}

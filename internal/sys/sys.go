@@ -1,0 +1,59 @@
+// Package sys has one thin function for each system call that procjail makes
+// itself, outside of a plan's table. It is the only importer of the calls of
+// x/sys/unix. Each returns the errno wrapped once, as *os.SyscallError or
+// *os.PathError, and retries EINTR where the call can be retried.
+package sys
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// MmapShared calls mmap(2) for n bytes of zeros that a child shares.
+func MmapShared(n int) ([]byte, error) {
+	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+	return b, os.NewSyscallError("mmap", err)
+}
+
+// Munmap calls munmap(2) on what MmapShared returned.
+func Munmap(b []byte) { _ = unix.Munmap(b) }
+
+// Sigprocmask calls rt_sigprocmask(2) with SIG_SETMASK for the calling thread
+// and returns the mask it had. The goroutine must be locked to its thread.
+func Sigprocmask(set uint64) (old uint64, err error) {
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
+		uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	if e != 0 {
+		return 0, os.NewSyscallError("rt_sigprocmask", e)
+	}
+	return old, nil
+}
+
+// PidfdSendSignal calls pidfd_send_signal(2).
+func PidfdSendSignal(pidfd int, sig unix.Signal) error {
+	return os.NewSyscallError("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
+}
+
+// Close calls close(2). That it fails is of no use to anybody: Linux has
+// closed the descriptor in any case.
+func Close(fd int) { _ = unix.Close(fd) }
+
+// ReadEventfd calls read(2) on an eventfd; 0 is one that was never written.
+func ReadEventfd(fd int) (uint64, error) {
+	var n uint64
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&n)), 8)
+	for {
+		_, err := unix.Read(fd, b)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return 0, nil
+		}
+		return 0, os.NewSyscallError("read", err)
+	}
+}

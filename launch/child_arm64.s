@@ -1,0 +1,114 @@
+#include "textflag.h"
+
+// The child's side of a start; see child_amd64.s, which this follows line by
+// line.
+//
+// In the loop:
+//	R19 the current op       R20 the first op
+//	R21 the results          R22 the index of the current op
+//	R23 the bits of indirect arguments
+// The kernel preserves all registers but R0.
+
+#define OP_NR    0
+#define OP_ARGS  8
+#define OP_IND  56
+#define OP_SKIP 64
+#define OP_WANT 72
+#define OP_JUMP 80
+#define OP_ALSO 88
+#define OP_SIZE 96
+
+#define ARG(n, reg, next) \
+	MOVD (OP_ARGS+8*n)(R19), reg; \
+	TBZ  $n, R23, next; \
+	MOVD (reg), reg; \
+	TBNZ $63, reg, passed
+
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, results *int64, index uintptr) int64
+TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
+	MOVD args+0(FP), R0
+	MOVD size+8(FP), R1
+	MOVD first+16(FP), R19
+	MOVD table+24(FP), R20
+	MOVD results+32(FP), R21
+	MOVD index+40(FP), R22
+	MOVD $435, R8 // clone3
+	SVC
+	CBZ  R0, next
+	MOVD R0, ret+48(FP)
+	RET
+
+next:
+	MOVD OP_IND(R19), R23
+	ARG(0, R0, arg1)
+arg1:
+	ARG(1, R1, arg2)
+arg2:
+	ARG(2, R2, arg3)
+arg3:
+	ARG(3, R3, arg4)
+arg4:
+	ARG(4, R4, arg5)
+arg5:
+	ARG(5, R5, call)
+call:
+	MOVD OP_NR(R19), R8
+	SVC
+	MOVD R0, (R21)(R22<<3)
+	CMN  $4095, R0
+	BHI  error // unsigned: -4095 to -1
+	BEQ  error
+
+	MOVD OP_ALSO(R19), R9
+	CBZ  R9, want
+	MOVW R0, (R9)
+want:
+	MOVD OP_WANT(R19), R9
+	CMN  $1, R9
+	BEQ  jump
+	CMP  R9, R0
+	BNE  fail
+jump:
+	MOVD OP_JUMP(R19), R9
+	CBZ  R9, advance
+	CBZ  R0, advance // the child of the clone
+	MOVD R9, R22
+	MOVD $OP_SIZE, R10
+	MUL  R9, R10, R10
+	ADD  R20, R10, R19
+	B    next
+
+advance:
+	ADD  $OP_SIZE, R19
+	ADD  $1, R22
+	B    next
+
+passed: // an argument is the result of an entry that was skipped
+	MOVD $-125, R0
+	MOVD R0, (R21)(R22<<3)
+	B    advance
+
+error:
+	NEG  R0, R0
+	MOVD OP_SKIP(R19), R9
+skip:
+	AND  $0xffff, R9, R10
+	CBZ  R10, fail
+	CMP  R10, R0
+	BEQ  advance
+	LSR  $16, R9
+	B    skip
+
+fail:
+	ADD  $1, R22
+	MOVD -16(R21), R9
+	CBNZ R9, exit
+	MOVD R22, -16(R21)
+exit:
+	MOVD $255, R0
+	MOVD $94, R8 // exit_group
+	SVC
+	MOVD $93, R8 // exit
+	SVC
+	BRK  $0 // both refused by a filter: die of the trap
+	B    exit

@@ -1,0 +1,171 @@
+package launch
+
+import (
+	"unsafe"
+
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+// program is a Plan as raw system calls: ops[i] is entry i.
+type program struct {
+	ops   []op
+	board *board
+	arena arena
+	first int // the index of init's first entry
+}
+
+// encode writes the table for p. Every pointer in it leads into memory that
+// the program keeps alive: the arena, the plan's own bytes, or the board.
+func encode(p *plan.Plan) (*program, error) {
+	n := len(p.Entries)
+	b, err := newBoard(n + p.Results)
+	if err != nil {
+		return nil, err
+	}
+	w := &encoder{program: &program{board: b, ops: make([]op, n+1)}, plan: p, producer: make([]int, p.Results)}
+	for i, e := range p.Entries {
+		if k, ok := e.Out.Result(); ok {
+			w.producer[k] = i + 1
+		}
+	}
+	for i, e := range p.Entries {
+		w.cur, w.n = &w.ops[i], 0
+		w.cur.want = e.Want
+		w.cur.skip = uint64(e.Skip[0]) | uint64(e.Skip[1])<<16
+		e.Step.Write(w)
+		switch e.Step.(type) {
+		case plan.Clone:
+			w.cur.jump = uint64(nextInit(p.Entries, i))
+		case plan.Clone3:
+			w.first = nextInit(p.Entries, i)
+		}
+	}
+	// A table that does not end in execve ends in a failure.
+	w.ops[n] = op{nr: ^uint64(0), want: -1}
+	return w.program, nil
+}
+
+// nextInit is the index of the first entry after i that is init's.
+func nextInit(entries []plan.Entry, i int) int {
+	for i++; i < len(entries); i++ {
+		if entries[i].Stage == plan.Init {
+			return i
+		}
+	}
+	return i
+}
+
+// encoder is the plan.Writer that fills in one op after another.
+type encoder struct {
+	*program
+	plan     *plan.Plan
+	producer []int // for each result of the plan: its entry's index plus one
+	cur      *op
+	n        int // the next argument
+}
+
+// slot is where the result that fd stands for is stored.
+func (w *encoder) slot(k int) *int64 {
+	if i := w.producer[k]; i != 0 {
+		return &w.board.results[i-1]
+	}
+	return &w.board.results[len(w.plan.Entries)+k]
+}
+
+func (w *encoder) word(v uint64) {
+	w.cur.args[w.n] = v
+	w.n++
+}
+
+func (w *encoder) pointer(p unsafe.Pointer) { w.word(uint64(uintptr(p))) }
+
+func (w *encoder) Call(_ string, nr uintptr)        { w.cur.nr = uint64(nr) }
+func (w *encoder) Int(n int64)                      { w.word(uint64(n)) }
+func (w *encoder) Mode(m uint32)                    { w.word(uint64(m)) }
+func (w *encoder) Flags(v uint64, _ []plan.Name)    { w.word(v) }
+func (w *encoder) Symbol(v uint64, _ string)        { w.word(v) }
+func (w *encoder) String(s string)                  { w.pointer(w.arena.string(s)) }
+func (w *encoder) Bytes(b []byte)                   { w.pointer(w.arena.bytes(b)) }
+func (w *encoder) Buffer(n int)                     { w.pointer(w.arena.space(n)) }
+func (w *encoder) Struct(b []byte, _ func() string) { w.pointer(w.arena.bytes(b)) }
+func (w *encoder) Null()                            { w.word(0) }
+
+func (w *encoder) FD(fd plan.FD) {
+	k, ok := fd.Result()
+	if !ok {
+		w.word(uint64(int64(fd)))
+		return
+	}
+	w.cur.ind |= 1 << w.n
+	w.pointer(unsafe.Pointer(w.slot(k)))
+}
+
+func (w *encoder) Strings(list []string) {
+	v := unsafe.Slice((*uint64)(w.arena.space(8*(len(list)+1))), len(list)+1)
+	for i, s := range list {
+		v[i] = uint64(uintptr(w.arena.string(s)))
+	}
+	w.pointer(unsafe.Pointer(&v[0]))
+}
+
+// Ref stores fd in the structure, now if it is known and otherwise by the op
+// whose result it is.
+func (w *encoder) Ref(b []byte, off int, fd plan.FD, _ func() string) {
+	p := w.arena.bytes(b)
+	at := unsafe.Add(p, off)
+	if k, ok := fd.Result(); ok {
+		from := &w.ops[w.producer[k]-1]
+		if from.also != 0 {
+			panic("internal error: two structures hold the result of one entry")
+		}
+		from.also = uint64(uintptr(at))
+	} else {
+		*(*int32)(at) = int32(fd)
+	}
+	w.pointer(p)
+}
+
+// Program points to struct sock_fprog: a 16-bit length in instructions, and
+// the address of the first at offset 8.
+func (w *encoder) Program(filter []byte) {
+	p := w.arena.space(16)
+	*(*uint16)(p) = uint16(len(filter) / 8)
+	*(*uint64)(unsafe.Add(p, 8)) = uint64(uintptr(w.arena.bytes(filter)))
+	w.pointer(p)
+}
+
+// arena is memory for what the table points to. It is taken in chunks that are
+// never moved.
+type arena struct {
+	chunks [][]uint64 // keeps them alive
+	free   []uint64
+}
+
+const chunkSize = 4096 // words: 32 KiB
+
+// space returns n bytes of zeros, aligned to 8.
+func (a *arena) space(n int) unsafe.Pointer {
+	words := (n + 7) / 8
+	if words == 0 {
+		words = 1
+	}
+	if words > len(a.free) {
+		a.free = make([]uint64, max(words, chunkSize))
+		a.chunks = append(a.chunks, a.free)
+	}
+	p := unsafe.Pointer(&a.free[0])
+	a.free = a.free[words:]
+	return p
+}
+
+func (a *arena) bytes(b []byte) unsafe.Pointer {
+	p := a.space(len(b))
+	copy(unsafe.Slice((*byte)(p), len(b)), b)
+	return p
+}
+
+func (a *arena) string(s string) unsafe.Pointer {
+	p := a.space(len(s) + 1)
+	copy(unsafe.Slice((*byte)(p), len(s)), s)
+	return p
+}

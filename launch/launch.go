@@ -1,0 +1,271 @@
+// Package launch carries a Plan out. It decides nothing, adds nothing and
+// reorders nothing: the supervisor's entries are made by this process, in
+// order; init's and the payload's by a child that runs them from a table of
+// raw system calls.
+//
+// The child is a fork of this process, but it never returns to Go: a runtime
+// has many threads, and a fork has one. The loop that runs the table is
+// assembly (child_amd64.s, child_arm64.s); it uses no stack, allocates nothing
+// and calls nothing. What it reports, it writes to memory that both share.
+//
+//	supervisor            init (a fork)          payload (shares init's memory)
+//	clone3 ──────────────► builds the jail
+//	newuidmap, wake ·····► goes on
+//	waitid                 clone ───────────────► limits, filter, execve
+//	   ▲                   execve of the stub
+//	   └── its end ─────── reaps, forwards ◄───── its end
+package launch
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+// Options are what a run is given besides its plan.
+type Options struct {
+	// Signals are passed on to the payload: procjail's own that arrive while
+	// it runs. May be nil.
+	Signals <-chan os.Signal
+	// Progress is called with the index of each entry before it is made, or as
+	// soon as that can be seen from outside the child. May be nil.
+	Progress func(index int)
+}
+
+// Result is how a payload ended.
+type Result struct {
+	Status unix.WaitStatus
+	Usage  Usage
+	// Results are what the entries returned: an errno as its negative. Those
+	// that were not reached are left out of the map.
+	Results map[int]int64
+}
+
+// Usage is what the jail used, PID 1 and every process that it reaped.
+type Usage struct {
+	Wall, User, System time.Duration
+	MaxRSS             int64 // bytes, of the largest process
+}
+
+// Run makes the jail that p describes and waits until it has ended. Nothing of
+// it is left when Run returns.
+//
+// The error is a *StepError where an entry failed. The calling goroutine is
+// locked to its thread for as long as the jail lives, because init is told to
+// die with that thread.
+func Run(p *plan.Plan, opt Options) (Result, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	prog, err := encode(p)
+	if err != nil {
+		return Result{}, err
+	}
+	defer prog.board.free()
+	r := &run{plan: p, prog: prog, opt: opt, began: time.Now()}
+	defer r.close()
+	stop := r.watch()
+	defer stop()
+	if err := r.supervise(); err != nil {
+		return Result{Results: r.results()}, err
+	}
+	return r.result()
+}
+
+// cloneAndRun calls clone3(2) with args. In the supervisor it returns the
+// process id or a negative errno; in the child it runs table from first, the
+// op with that index, and never returns.
+//
+// Preconditions: every signal is blocked in the calling thread.
+//
+//go:noescape
+func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, results *int64, index uintptr) int64
+
+type run struct {
+	plan  *plan.Plan
+	prog  *program
+	opt   Options
+	began time.Time
+
+	mask  uint64 // the thread's signal mask, to be restored
+	pidfd int    // of init; 0 before it is there
+	owned []int  // descriptors to close at the end
+}
+
+// supervise makes the supervisor's entries. At a failure it runs the plan's
+// undo list, and returns the child's own failure if there was one, since the
+// supervisor's is then only what followed from it.
+func (r *run) supervise() error {
+	err := r.entries(r.plan.Entries, 0)
+	if err != nil && r.pidfd != 0 {
+		r.undo()
+	}
+	if failed := r.failure(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func (r *run) entries(list []plan.Entry, base int) error {
+	for i := 0; i < len(list); i++ {
+		if list[i].Stage != plan.Supervisor {
+			continue
+		}
+		index := base + i
+		switch s := list[i].Step.(type) {
+		case plan.SignalMask:
+			if err := r.signalMask(index, s); err != nil {
+				return err
+			}
+		case plan.Clone3:
+			if err := r.clone3(index, s); err != nil {
+				return err
+			}
+		case plan.Newidmap:
+			n := 1
+			for i+n < len(list) && isNewidmap(list[i+n]) {
+				n++
+			}
+			if err := r.newidmaps(index, n); err != nil {
+				return err
+			}
+			i += n - 1
+		case plan.WriteMap:
+			if err := r.writeMap(index, s); err != nil {
+				return err
+			}
+		default:
+			if err := r.call(index); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func isNewidmap(e plan.Entry) bool { _, ok := e.Step.(plan.Newidmap); return ok }
+
+// call makes the system call of entry i, as the child's loop does.
+func (r *run) call(i int) error {
+	o := &r.prog.ops[i]
+	args := o.args
+	for k := range args {
+		if o.ind&(1<<k) != 0 {
+			v := *(*int64)(addr(args[k]))
+			if v < 0 {
+				r.prog.board.results[i] = passed
+				return nil
+			}
+			args[k] = uint64(v)
+		}
+	}
+	var n uintptr
+	var errno unix.Errno
+	for {
+		n, _, errno = unix.Syscall6(uintptr(o.nr), uintptr(args[0]), uintptr(args[1]), uintptr(args[2]), uintptr(args[3]), uintptr(args[4]), uintptr(args[5]))
+		if errno != unix.EINTR {
+			break
+		}
+	}
+	if errno != 0 {
+		r.prog.board.results[i] = -int64(errno)
+		return r.stepError(i, errno)
+	}
+	r.prog.board.results[i] = int64(n)
+	if o.also != 0 {
+		*(*int32)(addr(o.also)) = int32(n)
+	}
+	if r.plan.Entries[i].Out != 0 {
+		r.owned = append(r.owned, int(n))
+	}
+	if o.want >= 0 && int64(n) != o.want {
+		return r.stepError(i, 0)
+	}
+	return nil
+}
+
+// addr is an address in the arena or the board, neither of which moves.
+func addr(v uint64) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }
+
+func (r *run) signalMask(i int, s plan.SignalMask) error {
+	set := r.mask
+	if s.All {
+		set = ^uint64(0)
+	}
+	old, err := sys.Sigprocmask(set)
+	if err != nil {
+		return r.stepError(i, errnoOf(err))
+	}
+	if s.All {
+		r.mask = old
+	}
+	r.prog.board.results[i] = 0
+	return nil
+}
+
+func (r *run) clone3(i int, s plan.Clone3) error {
+	args := r.prog.arena.bytes(s.CloneArgs())
+	k, _ := s.Pidfd.Result()
+	slot := &r.prog.board.results[len(r.plan.Entries)+k]
+	*slot = 0
+	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
+	first := r.prog.first
+	pid := cloneAndRun(args, 64, &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.results[0], uintptr(first))
+	r.prog.board.results[i] = pid
+	if pid < 0 {
+		_, _ = sys.Sigprocmask(r.mask)
+		return r.stepError(i, unix.Errno(-pid))
+	}
+	r.pidfd = int(*slot)
+	r.owned = append(r.owned, r.pidfd)
+	return nil
+}
+
+// undo ends the jail, whatever state it is in.
+func (r *run) undo() {
+	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
+	for {
+		if err := unix.Waitid(unix.P_PIDFD, r.pidfd, nil, unix.WEXITED, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+func (r *run) close() {
+	for _, fd := range r.owned {
+		sys.Close(fd)
+	}
+	runtime.KeepAlive(r.prog)
+}
+
+// failure is what the child reported, if anything.
+func (r *run) failure() error {
+	failed := *r.prog.board.failed
+	if failed == 0 {
+		return nil
+	}
+	i := int(failed - 1)
+	if i >= len(r.plan.Entries) {
+		return errors.New("internal error: the plan ends without execve")
+	}
+	if n := r.prog.board.results[i]; n < 0 {
+		return r.stepError(i, unix.Errno(-n))
+	}
+	return r.stepError(i, 0)
+}
+
+func (r *run) results() map[int]int64 {
+	m := make(map[int]int64)
+	for i := range r.plan.Entries {
+		if n := r.prog.board.results[i]; n != notRun {
+			m[i] = n
+		}
+	}
+	return m
+}

@@ -1,0 +1,54 @@
+package launch
+
+import (
+	"unsafe"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
+)
+
+// op is one raw system call of the table that the child runs. The assembly
+// knows the offsets of its fields.
+type op struct {
+	nr   uint64    //  0
+	args [6]uint64 //  8
+	ind  uint64    // 56: bit k: args[k] is the address of a result, to be loaded
+	skip uint64    // 64: errnos to pass over, 16 bits each, the first in the lowest
+	want int64     // 72: the result that is wanted; -1: any that is not an error
+	jump uint64    // 80: of a clone: the index at which the parent goes on
+	also uint64    // 88: where to store the low 32 bits of the result as well, or 0
+}
+
+// notRun is the result of an entry that has not been reached.
+const notRun = -1 << 63
+
+// passed is the result of an entry that needs the result of one that was
+// skipped: -ECANCELED.
+const passed = -125
+
+// board is the memory that the supervisor and the child share: what failed,
+// and the result of every entry. It is not inherited through execve, so
+// neither PID 1 nor the payload has it.
+type board struct {
+	mem     []byte
+	failed  *uint64 // the index of the entry that failed, plus one
+	results []int64 // one for each entry, then one for each result without an entry
+}
+
+// boardHeader is the part of the memory before the results. The assembly finds
+// failed 16 bytes before them.
+const boardHeader = 16
+
+func newBoard(n int) (*board, error) {
+	mem, err := sys.MmapShared(boardHeader + 8*n)
+	if err != nil {
+		return nil, err
+	}
+	b := &board{mem: mem, failed: (*uint64)(unsafe.Pointer(&mem[0]))}
+	b.results = unsafe.Slice((*int64)(unsafe.Pointer(&mem[boardHeader])), n)
+	for i := range b.results {
+		b.results[i] = notRun
+	}
+	return b, nil
+}
+
+func (b *board) free() { sys.Munmap(b.mem) }

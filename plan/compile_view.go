@@ -1,0 +1,393 @@
+package plan
+
+import (
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+const (
+	attrShown = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
+	attrRO    = attrShown | unix.MOUNT_ATTR_RDONLY
+)
+
+// newRoot mounts a fresh tmpfs over the old root, which is always there to be
+// mounted on, and goes into it. Until leaveOldRoot, absolute paths are the
+// host's and relative ones the jail's.
+func (c *compiler) newRoot() error {
+	c.add(Umask{0})
+	// Room for the files that are made and for the program, if it is copied.
+	size := int64(1 << 20)
+	if c.command.copy {
+		size += c.host.Program.Size
+	}
+	c.root = c.tmpfs(itoa(size), "0755", "4096", false)
+	c.add(MoveMount{c.root, AtFDCWD, "/"})
+	c.add(Fchdir{c.root})
+	return nil
+}
+
+// tmpfs makes a tmpfs that stands nowhere yet. With payload it belongs to the
+// payload, otherwise to whoever builds.
+func (c *compiler) tmpfs(size, mode, inodes string, payload bool) FD {
+	fs := c.get(Fsopen{"tmpfs"})
+	c.add(FsconfigString{fs, "size", size})
+	c.add(FsconfigString{fs, "nr_inodes", inodes})
+	c.add(FsconfigString{fs, "mode", mode})
+	if payload && c.id.Method != userns.WriteSelf {
+		c.add(FsconfigString{fs, "uid", itoa(int64(c.id.PayloadUID))})
+		c.add(FsconfigString{fs, "gid", itoa(int64(c.id.PayloadGID))})
+	}
+	c.add(FsconfigCreate{fs})
+	return c.get(Fsmount{fs, attrShown})
+}
+
+// mounts builds the view, line by line.
+func (c *compiler) mounts() error {
+	list := c.spec.Mounts
+	if c.spec.Rootfs != "" {
+		var err error
+		if list, err = c.rootfs(list); err != nil {
+			return err
+		}
+	}
+	for _, m := range list {
+		c.from = m.From
+		m.Dest = expand(m.Dest, c.home, c.host.Cwd)
+		if err := c.mount(m); err != nil {
+			return err
+		}
+	}
+	c.from = ""
+	return nil
+}
+
+func (c *compiler) mount(m profiles.Mount) error {
+	switch m.Kind {
+	case profiles.ReadOnly, profiles.ReadWrite, profiles.LikeHost:
+		return c.bind(m)
+	case profiles.Tmpfs:
+		return c.mountTmpfs(m)
+	case profiles.Hide:
+		return c.hide(m)
+	case profiles.Link:
+		return c.link(m.Source, m.Dest)
+	case profiles.File:
+		return c.file(m.Dest, strings.TrimPrefix(m.Content, "\n"))
+	case profiles.Passwd:
+		return c.file(m.Dest, c.passwd())
+	case profiles.Group:
+		return c.file(m.Dest, c.group())
+	case profiles.Dir:
+		_, err := c.mountPoint(m.Dest, true)
+		return err
+	case profiles.Proc:
+		return c.proc(m)
+	case profiles.Dev:
+		return c.dev(m)
+	case profiles.Overlay, profiles.OverlayTmp:
+		return c.overlay(m)
+	}
+	return refuse(m.From, "internal error: mount of kind "+itoa(int64(m.Kind)), "")
+}
+
+// bind shows a directory or file of the host.
+func (c *compiler) bind(m profiles.Mount) error {
+	src := expand(m.Source, c.host.Home, c.host.Cwd)
+	p := c.host.Paths[src]
+	if p.Err != 0 {
+		if m.Optional && (p.Err == Errno(unix.ENOENT) || p.Err == Errno(unix.ENOTDIR)) {
+			return nil
+		}
+		return refuse(m.From+" "+quote(src), p.Err.String()+" from stat on the host", sourceRemedy(p.Err))
+	}
+	if m.Kind == profiles.LikeHost && p.Link != "" {
+		return c.link(p.Link, m.Dest)
+	}
+	if m.Kind == profiles.ReadWrite {
+		if err := c.writableBy(m, src, p); err != nil {
+			return err
+		}
+	}
+	at, err := c.mountPoint(m.Dest, p.Kind == Directory)
+	if err != nil {
+		return err
+	}
+	fd := c.get(OpenTree{Dir: AtFDCWD, Path: src, Recursive: p.Kind == Directory})
+	attr := MountSetattr{FD: fd, Recursive: p.Kind == Directory, Set: attrRO, Private: true}
+	if m.Kind == profiles.ReadWrite {
+		attr.Set = attrShown
+		if p.Kind == Device { // a device that is asked for by name
+			attr.Set = unix.MOUNT_ATTR_NOSUID
+		}
+		c.writable = append(c.writable, m.Dest)
+	}
+	c.add(attr)
+	c.attach(fd, at, p.Kind == Directory, src)
+	return nil
+}
+
+func sourceRemedy(e Errno) string {
+	switch unix.Errno(e) {
+	case unix.ENOENT:
+		return "name a path that exists on the host"
+	case unix.EACCES:
+		return "name a path that your account may reach"
+	case unix.ELOOP:
+		return "mend the symbolic links, which lead back to themselves"
+	}
+	return ""
+}
+
+// writableBy refuses a writable source that the payload could not write: with
+// subordinate ids it is another user than the caller.
+func (c *compiler) writableBy(m profiles.Mount, src string, p Path) error {
+	if m.Dest == "/" {
+		return refuse(m.From+" "+quote(src), "it would make the whole root writable", "name a directory below")
+	}
+	if home := c.host.Home; m.From == "" && (src == home || strings.HasPrefix(home, src+"/")) {
+		return refuse("writable "+quote(src), "it holds the whole of your home", "go into a directory below it, or ask for --rw "+src)
+	}
+	if c.id.ID == userns.SubID && p.Mode&0o002 == 0 {
+		return refuse(m.From+" "+quote(src),
+			"the payload is host uid "+itoa(int64(c.id.OutsideUID))+", which may not write there (owner "+itoa(int64(p.UID))+", mode "+modeText(p.Mode)+")",
+			"--id self runs the payload under your own id; --overlay keeps its changes apart")
+	}
+	return nil
+}
+
+func modeText(m uint32) string {
+	return string([]byte{'0' + byte(m>>9&7), '0' + byte(m>>6&7), '0' + byte(m>>3&7), '0' + byte(m&7)})
+}
+
+// mountPoint makes the place that a mount goes to, and the directories on the
+// way to it, on tmpfs of the jail's own. It never makes one in a directory of
+// the host's: there the place must exist.
+func (c *compiler) mountPoint(dest string, dir bool) (spot, error) {
+	if err := c.allowed(dest); err != nil {
+		return spot{}, err
+	}
+	s, err := c.view.walk(dest)
+	if err != nil {
+		return spot{}, err
+	}
+	if s.tree != "" {
+		return s, nil
+	}
+	if s.node != nil {
+		if s.node.isDir() != dir {
+			is, want := "a file", "a directory"
+			if s.node.isDir() {
+				is, want = want, is
+			}
+			return spot{}, refuse(c.from+" at "+quote(dest), "there is "+is+" inside, where "+want+" is to go", "name another destination")
+		}
+		return s, nil
+	}
+	for i, p := range s.make {
+		if i < len(s.make)-1 || dir {
+			c.add(Mkdirat{AtFDCWD, p, 0o755})
+		} else {
+			c.add(Mknodat{AtFDCWD, p, 0o444})
+		}
+	}
+	kind := dirNode
+	if !dir {
+		kind = fileNode
+	}
+	c.view.put(s.path, &node{kind: kind})
+	return s, nil
+}
+
+// allowed refuses places that are procjail's own.
+func (c *compiler) allowed(dest string) error {
+	switch {
+	case dest == "/":
+		return refuse(c.from, "the destination is the root itself", "--rootfs gives another root")
+	case strings.HasPrefix(dest, "/proc/"):
+		return refuse(c.from+" at "+quote(dest), "a destination inside /proc would cover what the kernel shows of the jail", "name another destination")
+	}
+	return nil
+}
+
+// attach moves a mount to the spot. Inside a mounted tree the kernel resolves
+// the place, with the jail's root as "/".
+func (c *compiler) attach(fd FD, at spot, dir bool, host string) {
+	if at.tree != "" {
+		to := c.get(OpenInRoot{c.root, at.path})
+		c.add(MoveMount{fd, to, ""})
+		return
+	}
+	c.add(MoveMount{fd, AtFDCWD, at.path})
+	n := &node{kind: treeNode, host: host}
+	if !dir {
+		n.kind = leafNode
+	}
+	c.view.put(at.path, n)
+}
+
+func (c *compiler) mountTmpfs(m profiles.Mount) error {
+	at, err := c.mountPoint(m.Dest, true)
+	if err != nil {
+		return err
+	}
+	size := m.Size
+	if size == 0 {
+		size = c.spec.Limits.Tmpfs
+	}
+	c.ownTmpfs(at, size, m.Mode)
+	c.writable = append(c.writable, m.Dest)
+	return nil
+}
+
+func (c *compiler) ownTmpfs(at spot, size uint64, mode uint32) {
+	text := "50%"
+	if size != profiles.Unlimited {
+		text = itoa(int64(size))
+	}
+	// One inode for each 4 KiB: files without content fill no further.
+	inodes := "65536"
+	if size != profiles.Unlimited && size/4096 > 1024 {
+		inodes = itoa(int64(size / 4096))
+	}
+	fd := c.tmpfs(text, modeText(mode), inodes, true)
+	if at.tree != "" {
+		to := c.get(OpenInRoot{c.root, at.path})
+		c.add(MoveMount{fd, to, ""})
+		return
+	}
+	c.add(MoveMount{fd, AtFDCWD, at.path})
+	c.view.put(at.path, &node{kind: dirNode})
+}
+
+// hide covers a path with nothing.
+func (c *compiler) hide(m profiles.Mount) error {
+	s, err := c.view.walk(m.Dest)
+	if err != nil {
+		return err
+	}
+	if s.node == nil && s.tree == "" {
+		return nil // not there to begin with
+	}
+	dir := s.node != nil && s.node.isDir()
+	if s.tree != "" {
+		p := c.host.Paths[s.tree]
+		if p.Err == Errno(unix.ENOENT) || p.Err == Errno(unix.ENOTDIR) {
+			return nil
+		}
+		if p.Err != 0 {
+			return refuse(m.From+" "+quote(m.Dest), p.Err.String()+" from stat on the host", "")
+		}
+		dir = p.Kind == Directory
+	}
+	if err := c.allowed(m.Dest); err != nil {
+		return err
+	}
+	c.mask(s, dir)
+	return nil
+}
+
+// mask mounts an empty directory, or /dev/null, at a spot that exists.
+func (c *compiler) mask(at spot, dir bool) {
+	if !dir {
+		c.attach(c.get(OpenTree{Dir: AtFDCWD, Path: "/dev/null"}), at, false, "")
+		return
+	}
+	const empty = ".empty"
+	if !c.masked {
+		c.masked = true
+		c.add(Mkdirat{AtFDCWD, empty, 0o555})
+	}
+	fd := c.get(OpenTree{Dir: AtFDCWD, Path: empty})
+	c.add(MountSetattr{FD: fd, Set: attrRO})
+	c.attach(fd, at, true, "")
+}
+
+func (c *compiler) link(target, dest string) error {
+	if err := c.allowed(dest); err != nil {
+		return err
+	}
+	s, err := c.view.walk(path.Dir(dest))
+	if err != nil {
+		return err
+	}
+	if s.tree != "" || s.node != nil && s.node.kind == treeNode {
+		return refuse(c.from+" at "+quote(dest), "the directory is the host's, and procjail makes nothing there", "")
+	}
+	if s.node == nil {
+		if s, err = c.mountPoint(path.Dir(dest), true); err != nil {
+			return err
+		}
+	}
+	at := path.Join(s.path, path.Base(dest))
+	if s, err := c.view.walk("/" + at); err == nil && s.node != nil {
+		return refuse(c.from+" at "+quote(dest), "something is there already", "name another destination")
+	}
+	c.add(Symlinkat{target, AtFDCWD, at})
+	c.view.put(at, &node{kind: linkNode, target: target})
+	return nil
+}
+
+// file makes a file with this content on the jail's own root.
+func (c *compiler) file(dest, content string) error {
+	fd, err := c.create(dest, 0o444)
+	if err != nil {
+		return err
+	}
+	if content != "" {
+		c.whole(Write{fd, []byte(content)})
+	}
+	c.add(Close{fd})
+	return nil
+}
+
+// create opens a new file for writing, and makes the directories on the way.
+func (c *compiler) create(dest string, mode uint32) (FD, error) {
+	if err := c.allowed(dest); err != nil {
+		return 0, err
+	}
+	s, err := c.view.walk(dest)
+	if err != nil {
+		return 0, err
+	}
+	if s.node != nil || s.tree != "" {
+		return 0, refuse(c.from+" at "+quote(dest), "something is there already", "name another destination")
+	}
+	for _, p := range s.make[:len(s.make)-1] {
+		c.add(Mkdirat{AtFDCWD, p, 0o755})
+	}
+	c.view.put(s.path, &node{kind: fileNode})
+	return c.get(Openat{Dir: AtFDCWD, Path: s.path, Flags: unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC, Mode: mode}), nil
+}
+
+func (c *compiler) passwd() string {
+	uid, gid := itoa(int64(c.id.PayloadUID)), itoa(int64(c.id.PayloadGID))
+	s := c.login() + ":x:" + uid + ":" + gid + "::" + c.home + ":/bin/sh\n"
+	if c.id.PayloadUID != 0 {
+		s = "root:x:0:0::/nonexistent:/usr/sbin/nologin\n" + s
+	}
+	return s + "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"
+}
+
+func (c *compiler) group() string {
+	s := c.login() + ":x:" + itoa(int64(c.id.PayloadGID)) + ":\n"
+	if c.id.PayloadGID != 0 {
+		s = "root:x:0:\n" + s
+	}
+	return s + "nogroup:x:65534:\n"
+}
+
+// leaveOldRoot makes the tmpfs the root and detaches the old one, which
+// pivot_root(2) has stacked upon it. Then one call makes every mount private
+// and nosuid, and one the root itself read-only.
+func (c *compiler) leaveOldRoot() error {
+	c.add(PivotRoot{".", "."})
+	c.add(Detach{"."})
+	c.add(MountSetattr{FD: AtFDCWD, Path: "/", Recursive: true, Set: unix.MOUNT_ATTR_NOSUID, Private: true})
+	c.add(MountSetattr{FD: AtFDCWD, Path: "/", Set: attrRO})
+	return nil
+}

@@ -1,0 +1,116 @@
+package plan
+
+import (
+	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+// Spec is what is asked for: a profile with the command line's changes, and a
+// command.
+type Spec struct {
+	profiles.Profile
+
+	Argv   []string // what the user typed: Argv[0] is looked up in Host.Program
+	Rootfs string   // the tree whose entries stand in place of the host's; empty: the host's
+	Filter Filter
+	// InitImage is the executable that PID 1 becomes (launch.InitImage).
+	InitImage []byte
+	Cgroup    Cgroup
+}
+
+// Filter is a compiled seccomp policy.
+type Filter struct {
+	Name    string
+	Program []byte
+}
+
+// Cgroup is where the cgroup of a jail comes from.
+type Cgroup uint8
+
+// The sources of a cgroup. This host facts decide what CgroupAuto becomes.
+const (
+	CgroupAuto Cgroup = iota
+	CgroupOff
+)
+
+// Host is what Compile needs to know of the machine, the caller and the files
+// that a Spec names. It is a value: a test writes one by hand, package host
+// probes one.
+type Host struct {
+	Release      string // utsname.release
+	Major, Minor int    // of the kernel
+	Arch         string // GOARCH
+	Pid          int    // the supervisor's
+
+	Caller userns.Caller
+	Groups int    // how many supplementary groups the caller has
+	Home   string // the caller's, absolute
+	Cwd    string // absolute; empty if it cannot be named
+
+	// The clocks of time_namespaces(7) in whole seconds, rounded down.
+	Monotonic, Boottime int64
+
+	LastCap  caps.Cap // /proc/sys/kernel/cap_last_cap
+	Landlock int      // the ABI of landlock(7); 0: not there, or not enabled
+	// ProcCovered are the mounts on top of parts of this host's /proc. Inside
+	// a user namespace they cannot be taken off, and while they cover
+	// something the kernel refuses a new proc (fs/namespace.c:mount_too_revealing).
+	ProcCovered []string
+
+	Nofile uint64 // the hard limit of RLIMIT_NOFILE
+	Nproc  uint64 // of RLIMIT_NPROC
+
+	Stdio [3]Stdio
+	Env   []string // the caller's environment
+
+	// Paths are the sources that the Spec names, as stat(2) shows them from
+	// the caller's side.
+	Paths   map[string]Path
+	Program Program
+}
+
+// Path is what is known of a file on the host.
+type Path struct {
+	Kind   FileKind
+	Err    Errno    // why Kind is not known
+	Link   string   // LikeHost: the target, where the path itself is a symbolic link
+	Mode   uint32   // permission bits, with the symbolic links followed
+	UID    uint32   // the owner, as the caller's namespace shows it
+	Names  []string // Rootfs: the entries of the directory, sorted
+	Target string   // the path with every symbolic link resolved
+}
+
+// FileKind is the type of a file, symbolic links followed.
+type FileKind uint8
+
+// The kinds of file that a plan tells apart.
+const (
+	Missing FileKind = iota
+	Directory
+	Regular
+	Device // a character or block device
+	Other  // a socket or a pipe
+)
+
+func (k FileKind) String() string {
+	return [...]string{"nothing", "a directory", "a file", "a device", "a socket or pipe"}[k]
+}
+
+// Stdio is a standard stream of the caller's.
+type Stdio struct {
+	Open        bool
+	Read, Write bool
+	Kind        FileKind
+}
+
+// Program is the command on the host.
+type Program struct {
+	Path     string // absolute, and clean; empty: not found
+	Real     string // with every symbolic link resolved
+	Kind     FileKind
+	Err      Errno
+	Mode     uint32
+	Size     int64
+	Readable bool // by the caller
+}

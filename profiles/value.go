@@ -1,0 +1,215 @@
+package profiles
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+// The values of a profile, each with the text that it is written as. Options
+// of the command line are read by the same functions.
+
+var kindNames = [...]string{
+	ReadOnly: "ro", ReadWrite: "rw", LikeHost: "like-host", Tmpfs: "tmpfs", Hide: "hide", Link: "link", File: "file",
+	Passwd: "passwd", Group: "group", Dir: "dir", Proc: "proc", Dev: "dev", Overlay: "overlay", OverlayTmp: "overlay-tmp",
+}
+
+func (k Kind) String() string { return kindNames[k] }
+
+func (n Net) String() string  { return [...]string{"none", "host"}[n] }
+func (p PID1) String() string { return [...]string{"init", "payload"}[p] }
+
+// ParseNet reads "none" or "host".
+func ParseNet(s string) (Net, error) {
+	switch s {
+	case "none":
+		return NetNone, nil
+	case "host":
+		return NetHost, nil
+	}
+	return 0, fmt.Errorf("network %q: want none or host", s)
+}
+
+// ParsePID1 reads "init" or "payload".
+func ParsePID1(s string) (PID1, error) {
+	switch s {
+	case "init":
+		return PID1Init, nil
+	case "payload":
+		return PID1Payload, nil
+	}
+	return 0, fmt.Errorf("pid1 %q: want init or payload", s)
+}
+
+// ParseUser reads UID, UID:GID or "caller". Without a GID the group has the
+// user's number.
+func ParseUser(s string) (uid, gid Number, err error) {
+	if s == "caller" {
+		return Caller, Caller, nil
+	}
+	u, g, two := strings.Cut(s, ":")
+	if !two {
+		g = u
+	}
+	// 2^32-1 is no id: setresuid(2) takes it as "leave unchanged".
+	un, uerr := strconv.ParseUint(u, 10, 32)
+	gn, gerr := strconv.ParseUint(g, 10, 32)
+	if uerr != nil || gerr != nil || un == 1<<32-1 || gn == 1<<32-1 {
+		return 0, 0, fmt.Errorf("user %q: want UID, UID:GID or caller, with numbers up to 4294967294", s)
+	}
+	return Number(un), Number(gn), nil
+}
+
+// ParseSize reads a number of bytes: digits, and K, M, G or T for powers of
+// 1024, with an optional "B" or "iB" after them, or "infinity".
+func ParseSize(s string) (uint64, error) {
+	if s == "infinity" || s == "unlimited" {
+		return Unlimited, nil
+	}
+	digits := strings.TrimRight(s, "KMGTkmgtiB")
+	unit := strings.ToUpper(strings.TrimSuffix(strings.TrimSuffix(s[len(digits):], "B"), "i"))
+	shift, ok := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || !ok || n > 1<<62>>shift {
+		return 0, fmt.Errorf("size %q: want a number of bytes such as 65536, 64K, 512M, 2G, or infinity", s)
+	}
+	return n << shift, nil
+}
+
+// ParseHostname checks a name for sethostname(2): at most 64 bytes, of
+// letters, digits, '-' and '.'.
+func ParseHostname(s string) (string, error) {
+	if s == "" || len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") != "" {
+		return "", fmt.Errorf("hostname %q: want 1 to 64 letters, digits, '-' and '.'", s)
+	}
+	return s, nil
+}
+
+// ParsePath checks a path inside the jail: absolute, or relative to the
+// caller's home ("~", "~/...") or directory (".", "./..."), without "..".
+func ParsePath(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", errors.New("an empty path")
+	case strings.ContainsRune(s, 0):
+		return "", fmt.Errorf("path %q holds a NUL byte", s)
+	case len(s) > 4095:
+		return "", fmt.Errorf("a path of %d bytes; the kernel takes 4095", len(s))
+	}
+	if s[0] != '/' && s != "~" && s != "." && !strings.HasPrefix(s, "~/") && !strings.HasPrefix(s, "./") {
+		return "", fmt.Errorf("path %q: want an absolute one, or one that starts with ~/ or ./", s)
+	}
+	for part := range strings.SplitSeq(s, "/") {
+		if part == ".." {
+			return "", fmt.Errorf("path %q: \"..\" is not allowed here", s)
+		}
+	}
+	return s, nil
+}
+
+// ParseEnv reads KEY=VALUE, or KEY for the caller's value.
+func ParseEnv(s string) (EnvRule, error) {
+	key, value, set := strings.Cut(s, "=")
+	if key == "" || strings.ContainsRune(s, 0) {
+		return EnvRule{}, fmt.Errorf("variable %q: want KEY or KEY=VALUE", s)
+	}
+	return EnvRule{Key: key, Value: value, Pass: !set}, nil
+}
+
+// The types below give these functions to the TOML decoder, which adds the
+// line to their errors.
+type (
+	idWord   userns.ID
+	user     struct{ uid, gid Number }
+	hostname string
+	net      Net
+	pid1     PID1
+	kind     Kind
+	place    string
+	size     uint64
+	seconds  uint64
+	mode     uint32
+	envRule  EnvRule
+)
+
+func (v *idWord) UnmarshalText(b []byte) error {
+	m, err := userns.ParseID(string(b))
+	*v = idWord(m)
+	return err
+}
+
+func (v *user) UnmarshalText(b []byte) (err error) {
+	v.uid, v.gid, err = ParseUser(string(b))
+	return err
+}
+
+func (v *hostname) UnmarshalText(b []byte) error {
+	s, err := ParseHostname(string(b))
+	*v = hostname(s)
+	return err
+}
+
+func (v *net) UnmarshalText(b []byte) error {
+	n, err := ParseNet(string(b))
+	*v = net(n)
+	return err
+}
+
+func (v *pid1) UnmarshalText(b []byte) error {
+	p, err := ParsePID1(string(b))
+	*v = pid1(p)
+	return err
+}
+
+func (v *kind) UnmarshalText(b []byte) error {
+	for k, name := range kindNames {
+		if name == string(b) && Kind(k) != Overlay {
+			*v = kind(k)
+			return nil
+		}
+	}
+	return fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp", b)
+}
+
+func (v *place) UnmarshalText(b []byte) error {
+	if string(b) == "caller" {
+		return nil // the caller's own, which is not known here
+	}
+	s, err := ParsePath(string(b))
+	*v = place(s)
+	return err
+}
+
+func (v *size) UnmarshalText(b []byte) error {
+	n, err := ParseSize(string(b))
+	*v = size(n)
+	return err
+}
+
+func (v *seconds) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d < time.Second {
+		return fmt.Errorf("time %q: want at least a second, such as 90s or 10m", b)
+	}
+	*v = seconds(d / time.Second)
+	return nil
+}
+
+func (v *mode) UnmarshalText(b []byte) error {
+	m, err := strconv.ParseUint(string(b), 8, 12)
+	if err != nil {
+		return fmt.Errorf("mode %q: want octal digits such as 0755", b)
+	}
+	*v = mode(m)
+	return nil
+}
+
+func (v *envRule) UnmarshalText(b []byte) error {
+	r, err := ParseEnv(string(b))
+	*v = envRule(r)
+	return err
+}
