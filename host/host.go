@@ -144,8 +144,10 @@ func stdio(fd int) plan.Stdio {
 	if err != nil {
 		return plan.Stdio{}
 	}
+	link, _ := sys.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
 	return plan.Stdio{
 		Open:  true,
+		Pipe:  strings.HasPrefix(link, "pipe:["),
 		Read:  !path && mode != unix.O_WRONLY,
 		Write: !path && mode != unix.O_RDONLY,
 		Kind:  kind(st.Mode),
@@ -216,8 +218,8 @@ func program(name, cwd string) plan.Program {
 		if p.Err == 0 && p.Kind == plan.Regular && p.Mode&0o111 != 0 {
 			return p
 		}
-		if found.Path == "" && p.Err != plan.Errno(unix.ENOENT) && p.Err != plan.Errno(unix.ENOTDIR) {
-			found = p
+		if found.Path == "" && p.Err == 0 {
+			found = p // there, but no program: 126 if nothing better comes
 		}
 	}
 	return found
@@ -231,6 +233,9 @@ func probeProgram(p string) plan.Program {
 	out := plan.Program{Path: p, Kind: kind(st.Mode), Mode: st.Mode & 0o7777, Size: st.Size, Readable: sys.Readable(p)}
 	if real, err := filepath.EvalSymlinks(p); err == nil {
 		out.Real = real
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil {
+		out.Entry = filepath.Join(dir, filepath.Base(p))
 	}
 	return out
 }

@@ -175,6 +175,11 @@ func (r *run) call(i int) error {
 	}
 	if errno != 0 {
 		r.prog.board.results[i] = -int64(errno)
+		for skip := o.skip; skip != 0; skip >>= 16 {
+			if skip&0xffff == uint64(errno) {
+				return nil
+			}
+		}
 		return r.stepError(i, errno)
 	}
 	r.prog.board.results[i] = int64(n)

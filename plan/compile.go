@@ -33,13 +33,13 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 		c.kernel, c.identity, c.streams, c.program,
 		c.clone, c.idMaps, c.network, c.clocks,
 		c.newRoot, c.mounts, c.handIn, c.stub, c.leaveOldRoot,
-		c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
+		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	c.plan.Results = c.results
+	c.plan.Results, c.plan.view = c.results, c.view
 	c.notes()
 	return c.plan, nil
 }
@@ -160,6 +160,7 @@ func (c *compiler) clone() error {
 	if c.command.copy {
 		c.content = c.get(Openat{Dir: AtFDCWD, Path: c.host.Program.Path, Flags: unix.O_CLOEXEC})
 	}
+	c.overlayDirs()
 	all := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
 	if c.spec.Net == profiles.NetNone && c.id.Method == userns.WriteSelf {
 		all |= unix.CLONE_NEWNET
@@ -252,6 +253,22 @@ func (c *compiler) clocks() error {
 	return nil
 }
 
+// openPipes lets a payload with an id of its own open /dev/stdin, /dev/stdout
+// and /dev/stderr again where they are pipes, which belong to the caller with
+// mode 0600. A pipe has no name: who can open it holds it, or may trace who
+// does (proc(5), /proc/PID/fd).
+func (c *compiler) openPipes() error {
+	if c.id.ID != userns.SubID {
+		return nil
+	}
+	for i, s := range c.host.Stdio {
+		if s.Pipe {
+			c.add(Fchmod{FD(i), 0o666}).Skip = [2]Errno{Errno(unix.EPERM)}
+		}
+	}
+	return nil
+}
+
 // stub writes the program that PID 1 becomes. Nobody may read it, so that the
 // kernel makes the process undumpable from its first instruction on
 // (fs/exec.c:would_dump).
@@ -259,7 +276,7 @@ func (c *compiler) stub() error {
 	if c.spec.Init != profiles.PID1Init {
 		return nil
 	}
-	const name = ".init"
+	const name = "procjail-init" // ps(1) shows it
 	fd := c.get(Openat{Dir: AtFDCWD, Path: name, Flags: unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC, Mode: 0o111})
 	c.whole(Write{fd, c.spec.InitImage})
 	c.add(Close{fd})
@@ -293,7 +310,7 @@ func (c *compiler) exec() error {
 	c.add(Umask{0o022})
 	c.add(SignalMask{})
 	c.from = c.spec.at("seccomp")
-	c.add(SetFilter{c.spec.Filter.Name, c.spec.Filter.Program})
+	c.add(SetFilter{c.spec.Filter.Name, c.spec.Filter.Program, c.spec.Filter.Flags})
 	c.from = ""
 	env := c.environment()
 	for i, p := range c.command.paths {

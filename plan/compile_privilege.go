@@ -202,11 +202,12 @@ func (c *compiler) handIn() error {
 	if err != nil {
 		return err
 	}
-	if s.tree != "" && s.tree != "?" && (s.tree == p.Path || s.tree == p.Real || s.tree == "/proc") {
-		return nil // shown where it is on the host
+	shown := s.tree
+	if s.node != nil && s.node.kind == leafNode {
+		shown = s.node.host
 	}
-	if s.node != nil && s.node.kind == leafNode && (s.node.host == p.Path || s.node.host == p.Real) {
-		return nil
+	if shown == p.Path || shown == p.Entry || shown == p.Real {
+		return nil // some mount shows it where it is on the host
 	}
 	if !c.command.copy {
 		at, err := c.mountPoint(p.Path, false)

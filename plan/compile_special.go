@@ -48,6 +48,15 @@ func (c *compiler) proc(m profiles.Mount) error {
 // namespace mknod(2) of a device is EPERM.
 var devNodes = [...]string{"null", "zero", "full", "random", "urandom", "tty"}
 
+// device binds a node of the host's. The mount is read-only, which keeps its
+// mode and owner as they are and does not keep anybody from writing to the
+// device (mount(2): MS_RDONLY is about the file system).
+func (c *compiler) device(name string, at spot) {
+	fd := c.get(OpenTree{Dir: AtFDCWD, Path: "/dev/" + name})
+	c.add(MountSetattr{FD: fd, Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, Private: true})
+	c.attach(fd, at, false, "/dev/"+name)
+}
+
 var devLinks = [...][2]string{
 	{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
 	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
@@ -64,7 +73,7 @@ func (c *compiler) dev(m profiles.Mount) error {
 		if err != nil {
 			return err
 		}
-		c.attach(c.get(OpenTree{Dir: AtFDCWD, Path: "/dev/" + name}), at, false, "/dev/"+name)
+		c.device(name, at)
 	}
 	for _, l := range devLinks {
 		if err := c.link(l[1], path.Join(m.Dest, l[0])); err != nil {
@@ -139,6 +148,27 @@ func (c *compiler) overlay(m profiles.Mount) error {
 	}
 	c.writable = append(c.writable, m.Dest)
 	return nil
+}
+
+// overlayDirs makes the directories that keep the changes of overlays, as the
+// caller and before anything else: they outlive the jail.
+func (c *compiler) overlayDirs() {
+	made := map[string]bool{}
+	for _, m := range c.spec.Mounts {
+		if m.Kind != profiles.Overlay {
+			continue
+		}
+		c.from = m.From
+		for _, dir := range []string{m.Upper + "/upper", m.Upper + "/work"} {
+			for i := 1; i <= len(dir); i++ {
+				if p := dir[:min(i, len(dir))]; (i == len(dir) || dir[i] == '/') && !made[p] {
+					made[p] = true
+					c.add(Mkdirat{AtFDCWD, p, 0o700}).Skip = [2]Errno{Errno(unix.EEXIST)}
+				}
+			}
+		}
+		c.from = ""
+	}
 }
 
 // escapeLower writes a path for the option lowerdir, where ':' separates.

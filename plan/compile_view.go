@@ -294,7 +294,7 @@ func (c *compiler) hide(m profiles.Mount) error {
 // mask mounts an empty directory, or /dev/null, at a spot that exists.
 func (c *compiler) mask(at spot, dir bool) {
 	if !dir {
-		c.attach(c.get(OpenTree{Dir: AtFDCWD, Path: "/dev/null"}), at, false, "")
+		c.device("null", at)
 		return
 	}
 	const empty = ".empty"

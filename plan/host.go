@@ -23,6 +23,7 @@ type Spec struct {
 type Filter struct {
 	Name    string
 	Program []byte
+	Flags   uint32 // SECCOMP_FILTER_FLAG_*
 }
 
 // Cgroup is where the cgroup of a jail comes from.
@@ -102,12 +103,14 @@ type Stdio struct {
 	Open        bool
 	Read, Write bool
 	Kind        FileKind
+	Pipe        bool // an anonymous pipe
 }
 
 // Program is the command on the host.
 type Program struct {
 	Path     string // absolute, and clean; empty: not found
 	Real     string // with every symbolic link resolved
+	Entry    string // with those of its directory resolved only
 	Kind     FileKind
 	Err      Errno
 	Mode     uint32

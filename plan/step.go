@@ -135,4 +135,22 @@ type Plan struct {
 	Notes []string
 	// Results is how many FDs stand for results.
 	Results int
+
+	view *view
+}
+
+// Shows returns what the jail has at an absolute path: the path on the host,
+// if a mount shows it from there, and whether anything can be there at all.
+// Inside a mounted tree it does not look.
+func (p *Plan) Shows(path string) (host string, ok bool) {
+	s, err := p.view.walk(path)
+	switch {
+	case err != nil:
+		return "", false
+	case s.tree != "":
+		return s.tree, true
+	case s.node != nil:
+		return s.node.host, true
+	}
+	return "", false
 }

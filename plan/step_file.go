@@ -217,6 +217,18 @@ func (s Chdir) Write(w Writer) {
 	w.String(s.Path)
 }
 
+// Fchmod is fchmod(2).
+type Fchmod struct {
+	FD   FD
+	Mode uint32
+}
+
+func (s Fchmod) Write(w Writer) {
+	w.Call("fchmod", unix.SYS_FCHMOD)
+	w.FD(s.FD)
+	w.Mode(s.Mode)
+}
+
 // Umask is umask(2).
 type Umask struct{ Mask uint32 }
 
@@ -239,5 +251,6 @@ func (Symlinkat) sealed()  {}
 func (Unlinkat) sealed()   {}
 func (Rmdir) sealed()      {}
 func (Fchdir) sealed()     {}
+func (Fchmod) sealed()     {}
 func (Chdir) sealed()      {}
 func (Umask) sealed()      {}

@@ -196,12 +196,19 @@ func (s LandlockRestrictSelf) Write(w Writer) {
 type SetFilter struct {
 	Name    string // the policy it was compiled from
 	Program []byte // struct sock_filter, 8 bytes each, native byte order
+	Flags   uint32
+}
+
+var filterFlags = []Name{
+	{unix.SECCOMP_FILTER_FLAG_TSYNC, "SECCOMP_FILTER_FLAG_TSYNC"},
+	{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
+	{unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
 }
 
 func (s SetFilter) Write(w Writer) {
 	w.Call("seccomp", unix.SYS_SECCOMP)
 	w.Symbol(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER")
-	w.Symbol(0, "0")
+	w.Flags(uint64(s.Flags), filterFlags)
 	w.Program(s.Program)
 }
 

@@ -31,43 +31,43 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // file is a profile as it is written.
 type file struct {
-	Extends     string    `toml:"extends"`
-	Description string    `toml:"description"`
-	ID          *idWord   `toml:"id"`
-	User        *user     `toml:"user"`
-	Hostname    *hostname `toml:"hostname"`
-	Net         *net      `toml:"net"`
-	Init        *pid1     `toml:"pid1"`
-	Seccomp     *string   `toml:"seccomp"`
-	Landlock    *bool     `toml:"landlock"`
-	Keep        []string  `toml:"keep-capabilities"`
-	Home        *place    `toml:"home"`
-	Workdir     *place    `toml:"workdir"`
-	Env         []envRule `toml:"env"`
+	Extends     string                         `toml:"extends"`
+	Description *string                        `toml:"description"`
+	ID          *value[userns.ID, idParser]    `toml:"id"`
+	User        *value[[2]Number, userParser]  `toml:"user"`
+	Hostname    *value[string, hostnameParser] `toml:"hostname"`
+	Net         *value[Net, netParser]         `toml:"net"`
+	Init        *value[PID1, pid1Parser]       `toml:"pid1"`
+	Seccomp     *string                        `toml:"seccomp"`
+	Landlock    *bool                          `toml:"landlock"`
+	Keep        []string                       `toml:"keep-capabilities"`
+	Home        *value[string, pathParser]     `toml:"home"`
+	Workdir     *value[string, pathParser]     `toml:"workdir"`
+	Env         []value[EnvRule, envParser]    `toml:"env"`
 	Limits      struct {
-		Memory   *size    `toml:"memory"`
-		Swap     *size    `toml:"swap"`
-		Pids     *size    `toml:"pids"`
-		CPUs     *float64 `toml:"cpus"`
-		Core     *size    `toml:"core"`
-		Nofile   *size    `toml:"nofile"`
-		FileSize *size    `toml:"file-size"`
-		CPUTime  *seconds `toml:"cpu-time"`
-		Tmpfs    *size    `toml:"tmpfs"`
+		Memory   *value[uint64, sizeParser]    `toml:"memory"`
+		Swap     *value[uint64, sizeParser]    `toml:"swap"`
+		Pids     *value[uint64, sizeParser]    `toml:"pids"`
+		CPUs     *float64                      `toml:"cpus"`
+		Core     *value[uint64, sizeParser]    `toml:"core"`
+		Nofile   *value[uint64, sizeParser]    `toml:"nofile"`
+		FileSize *value[uint64, sizeParser]    `toml:"file-size"`
+		CPUTime  *value[uint64, secondsParser] `toml:"cpu-time"`
+		Tmpfs    *value[uint64, sizeParser]    `toml:"tmpfs"`
 	} `toml:"limits"`
 	Mounts []mountLine `toml:"mounts"`
 }
 
 type mountLine struct {
-	Type     *kind    `toml:"type"`
-	Path     *place   `toml:"path"`
-	Source   string   `toml:"source"`
-	Optional bool     `toml:"optional"`
-	Size     *size    `toml:"size"`
-	Mode     *mode    `toml:"mode"`
-	Content  string   `toml:"content"`
-	ReadOnly bool     `toml:"readonly"`
-	Mask     []string `toml:"mask"`
+	Type     *value[Kind, kindParser]   `toml:"type"`
+	Path     *value[string, pathParser] `toml:"path"`
+	Source   string                     `toml:"source"`
+	Optional bool                       `toml:"optional"`
+	Size     *value[uint64, sizeParser] `toml:"size"`
+	Mode     *value[uint32, modeParser] `toml:"mode"`
+	Content  string                     `toml:"content"`
+	ReadOnly bool                       `toml:"readonly"`
+	Mask     []string                   `toml:"mask"`
 }
 
 // Parse decodes the profile that r holds. name is what errors call it. An
@@ -126,49 +126,31 @@ func located(name string, err error) error {
 }
 
 func (f *file) apply(p *Profile) error {
-	set(&p.Description, &f.Description)
-	if f.ID != nil {
-		p.ID = userns.ID(*f.ID)
-	}
+	set(&p.Description, f.Description)
+	f.ID.to(&p.ID)
 	if f.User != nil {
-		p.UID, p.GID = f.User.uid, f.User.gid
+		p.UID, p.GID = f.User.v[0], f.User.v[1]
 	}
-	if f.Hostname != nil {
-		p.Hostname = string(*f.Hostname)
-	}
-	if f.Net != nil {
-		p.Net = Net(*f.Net)
-	}
-	if f.Init != nil {
-		p.Init = PID1(*f.Init)
-	}
+	f.Hostname.to(&p.Hostname)
+	f.Net.to(&p.Net)
+	f.Init.to(&p.Init)
 	set(&p.Seccomp, f.Seccomp)
 	set(&p.Landlock, f.Landlock)
 	p.Keep = append(p.Keep, f.Keep...)
-	if f.Home != nil {
-		p.Home = string(*f.Home)
-	}
-	if f.Workdir != nil {
-		p.Workdir = string(*f.Workdir)
-	}
+	f.Home.to(&p.Home)
+	f.Workdir.to(&p.Workdir)
 	for _, e := range f.Env {
-		p.Env = append(p.Env, EnvRule(e))
+		p.Env = append(p.Env, e.v)
 	}
 	l := &p.Limits
-	for _, v := range []struct {
-		to   *uint64
-		from *size
-	}{
-		{&l.Memory, f.Limits.Memory}, {&l.Swap, f.Limits.Swap}, {&l.Pids, f.Limits.Pids}, {&l.Core, f.Limits.Core},
-		{&l.Nofile, f.Limits.Nofile}, {&l.FileSize, f.Limits.FileSize}, {&l.Tmpfs, f.Limits.Tmpfs},
-	} {
-		if v.from != nil {
-			*v.to = uint64(*v.from)
-		}
-	}
-	if f.Limits.CPUTime != nil {
-		l.CPUTime = uint64(*f.Limits.CPUTime)
-	}
+	f.Limits.Memory.to(&l.Memory)
+	f.Limits.Swap.to(&l.Swap)
+	f.Limits.Pids.to(&l.Pids)
+	f.Limits.Core.to(&l.Core)
+	f.Limits.Nofile.to(&l.Nofile)
+	f.Limits.FileSize.to(&l.FileSize)
+	f.Limits.CPUTime.to(&l.CPUTime)
+	f.Limits.Tmpfs.to(&l.Tmpfs)
 	if c := f.Limits.CPUs; c != nil {
 		if !(*c >= 0 && *c <= 1<<20) {
 			return fmt.Errorf("limits.cpus = %v: want a number of processors, 0 for no limit", *c)
@@ -201,8 +183,8 @@ func (m mountLine) mount(from string) (Mount, error) {
 	if m.Path == nil {
 		return Mount{}, errors.New("has no path")
 	}
-	k := Kind(*m.Type)
-	out := Mount{Kind: k, Source: m.Source, Dest: string(*m.Path), Optional: m.Optional, Content: m.Content, RO: m.ReadOnly, Mask: m.Mask, From: from}
+	k := m.Type.v
+	out := Mount{Kind: k, Source: m.Source, Dest: m.Path.v, Optional: m.Optional, Content: m.Content, RO: m.ReadOnly, Mask: m.Mask, From: from}
 	binds := k == ReadOnly || k == ReadWrite || k == LikeHost || k == OverlayTmp
 	switch {
 	case binds && m.Source == "":
@@ -223,12 +205,8 @@ func (m mountLine) mount(from string) (Mount, error) {
 			return Mount{}, fmt.Errorf("mask %q: want the name of an entry of /proc", name)
 		}
 	}
-	if m.Size != nil {
-		out.Size = uint64(*m.Size)
-	}
+	m.Size.to(&out.Size)
 	out.Mode = 0o755
-	if m.Mode != nil {
-		out.Mode = uint32(*m.Mode)
-	}
+	m.Mode.to(&out.Mode)
 	return out, nil
 }

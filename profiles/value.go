@@ -120,96 +120,83 @@ func ParseEnv(s string) (EnvRule, error) {
 	return EnvRule{Key: key, Value: value, Pass: !set}, nil
 }
 
-// The types below give these functions to the TOML decoder, which adds the
-// line to their errors.
+// value gives one of these functions to the TOML decoder, which adds the line
+// to its errors. It is a struct, since the decoder fills in a number or string
+// type without asking it.
+type value[T any, P parser[T]] struct{ v T }
+
+type parser[T any] interface{ parse(s string) (T, error) }
+
+func (v *value[T, P]) UnmarshalText(b []byte) (err error) {
+	var p P
+	v.v, err = p.parse(string(b))
+	return err
+}
+
+// to stores the value, if the file has it.
+func (v *value[T, P]) to(dst *T) {
+	if v != nil {
+		*dst = v.v
+	}
+}
+
 type (
-	idWord   userns.ID
-	user     struct{ uid, gid Number }
-	hostname string
-	net      Net
-	pid1     PID1
-	kind     Kind
-	place    string
-	size     uint64
-	seconds  uint64
-	mode     uint32
-	envRule  EnvRule
+	idParser       struct{}
+	userParser     struct{}
+	hostnameParser struct{}
+	netParser      struct{}
+	pid1Parser     struct{}
+	kindParser     struct{}
+	pathParser     struct{}
+	sizeParser     struct{}
+	secondsParser  struct{}
+	modeParser     struct{}
+	envParser      struct{}
 )
 
-func (v *idWord) UnmarshalText(b []byte) error {
-	m, err := userns.ParseID(string(b))
-	*v = idWord(m)
-	return err
+func (idParser) parse(s string) (userns.ID, error)    { return userns.ParseID(s) }
+func (hostnameParser) parse(s string) (string, error) { return ParseHostname(s) }
+func (netParser) parse(s string) (Net, error)         { return ParseNet(s) }
+func (pid1Parser) parse(s string) (PID1, error)       { return ParsePID1(s) }
+func (sizeParser) parse(s string) (uint64, error)     { return ParseSize(s) }
+func (envParser) parse(s string) (EnvRule, error)     { return ParseEnv(s) }
+
+func (userParser) parse(s string) ([2]Number, error) {
+	uid, gid, err := ParseUser(s)
+	return [2]Number{uid, gid}, err
 }
 
-func (v *user) UnmarshalText(b []byte) (err error) {
-	v.uid, v.gid, err = ParseUser(string(b))
-	return err
-}
-
-func (v *hostname) UnmarshalText(b []byte) error {
-	s, err := ParseHostname(string(b))
-	*v = hostname(s)
-	return err
-}
-
-func (v *net) UnmarshalText(b []byte) error {
-	n, err := ParseNet(string(b))
-	*v = net(n)
-	return err
-}
-
-func (v *pid1) UnmarshalText(b []byte) error {
-	p, err := ParsePID1(string(b))
-	*v = pid1(p)
-	return err
-}
-
-func (v *kind) UnmarshalText(b []byte) error {
+func (kindParser) parse(s string) (Kind, error) {
 	for k, name := range kindNames {
-		if name == string(b) && Kind(k) != Overlay {
-			*v = kind(k)
-			return nil
+		if name == s && Kind(k) != Overlay {
+			return Kind(k), nil
 		}
 	}
-	return fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp", b)
+	return 0, fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp", s)
 }
 
-func (v *place) UnmarshalText(b []byte) error {
-	if string(b) == "caller" {
-		return nil // the caller's own, which is not known here
+func (pathParser) parse(s string) (string, error) {
+	if s == "caller" {
+		return "", nil // the caller's own, which is not known here
 	}
-	s, err := ParsePath(string(b))
-	*v = place(s)
-	return err
+	return ParsePath(s)
 }
 
-func (v *size) UnmarshalText(b []byte) error {
-	n, err := ParseSize(string(b))
-	*v = size(n)
-	return err
-}
-
-func (v *seconds) UnmarshalText(b []byte) error {
-	d, err := time.ParseDuration(string(b))
+// ParseSeconds reads a time of at least a second: "90s", "10m".
+func ParseSeconds(s string) (uint64, error) {
+	d, err := time.ParseDuration(s)
 	if err != nil || d < time.Second {
-		return fmt.Errorf("time %q: want at least a second, such as 90s or 10m", b)
+		return 0, fmt.Errorf("time %q: want at least a second, such as 90s or 10m", s)
 	}
-	*v = seconds(d / time.Second)
-	return nil
+	return uint64(d / time.Second), nil
 }
 
-func (v *mode) UnmarshalText(b []byte) error {
-	m, err := strconv.ParseUint(string(b), 8, 12)
+func (secondsParser) parse(s string) (uint64, error) { return ParseSeconds(s) }
+
+func (modeParser) parse(s string) (uint32, error) {
+	m, err := strconv.ParseUint(s, 8, 12)
 	if err != nil {
-		return fmt.Errorf("mode %q: want octal digits such as 0755", b)
+		return 0, fmt.Errorf("mode %q: want octal digits such as \"0755\"", s)
 	}
-	*v = mode(m)
-	return nil
-}
-
-func (v *envRule) UnmarshalText(b []byte) error {
-	r, err := ParseEnv(string(b))
-	*v = envRule(r)
-	return err
+	return uint32(m), nil
 }

@@ -1,42 +1,87 @@
+// Command procjail runs a program that nobody trusts, from an ordinary
+// account, and shows every kernel call that it makes for it.
 package main
 
 import (
-	"fmt"
 	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/host"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
-	"github.com/Emmanuel326/procjail/profiles"
-	"github.com/Emmanuel326/procjail/seccomp"
 )
 
-func main() {
-	p, err := profiles.Load(os.Args[1])
-	if err != nil {
-		panic(err)
-	}
-	f, _ := seccomp.Builtin(p.Seccomp)
-	s := &plan.Spec{Profile: *p, Argv: os.Args[2:], Filter: plan.Filter{Name: f.Name, Program: f.Program}, InitImage: launch.InitImage()}
-	h, err := host.Probe(s)
-	if err != nil {
-		panic(err)
-	}
-	pl, err := plan.Compile(s, h)
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(125)
-	}
-	if os.Getenv("DRY") != "" {
-		for i, e := range pl.Entries {
-			fmt.Println(i+1, e.Stage, e, "  #", e.From)
+// version is set by the Makefile.
+var version = "devel"
+
+func main() { os.Exit(procjail(os.Args[1:])) }
+
+// procjail runs the command line and returns the exit status. Its messages go
+// to standard error, each line after "procjail: "; standard output is the
+// payload's, or that of a subcommand that was asked for it.
+func procjail(args []string) int {
+	if len(args) > 0 {
+		if sub, ok := subcommands[args[0]]; ok {
+			return sub(args[1:])
 		}
-		return
 	}
-	r, err := launch.Run(pl, launch.Options{})
+	opt, err := parseOptions(args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(125)
+		return fail(err)
 	}
-	fmt.Fprintln(os.Stderr, r.Status, r.Usage)
+	if opt.done {
+		return 0
+	}
+	return run(opt)
+}
+
+// run is the whole of a start: the profile, the host, the plan, the check, the
+// launch.
+func run(opt *options) int {
+	spec, err := opt.spec()
+	if err != nil {
+		return fail(err)
+	}
+	facts, err := host.Probe(spec)
+	if err != nil {
+		return fail(err)
+	}
+	p, err := plan.Compile(spec, facts)
+	if err != nil {
+		return fail(err)
+	}
+	if err := plan.Check(p); err != nil {
+		return fail(err)
+	}
+	if opt.dryRun {
+		return dryRun(facts, p)
+	}
+	if code := opt.degraded(p); code != 0 {
+		return code
+	}
+	res, err := launch.Run(p, launch.Options{Signals: signals(), Progress: opt.progress(p)})
+	if err != nil {
+		return failStep(err, spec, facts, p)
+	}
+	opt.ended(spec)
+	return exitStatus(res.Status)
+}
+
+// signals are those that procjail passes on to the payload: all that can be
+// caught, but for the kernel's own to this process (SIGCHLD), the runtime's
+// (SIGURG), those that mean a fault of this program, and the stops.
+func signals() <-chan os.Signal {
+	c := make(chan os.Signal, 64)
+	signal.Notify(c, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH, unix.SIGCONT)
+	return c
+}
+
+// exitStatus is the status as a shell says it: 128+n for signal n.
+func exitStatus(s unix.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
 }

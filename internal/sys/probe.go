@@ -143,3 +143,12 @@ func ReadFile(path string) (string, error) {
 		b.Write(buf[:n])
 	}
 }
+
+// MountFlags calls statfs(2) and returns the ST_* flags of the mount.
+func MountFlags(path string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return s.Flags, nil
+}

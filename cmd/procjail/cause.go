@@ -1,0 +1,254 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/launch"
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+// finding is what a probe confirmed about a failure.
+type finding struct {
+	cause, remedy string
+	exit          int // 0: 125
+}
+
+// failStep prints a step that the kernel refused, with the cause if a probe
+// confirms one, and returns the exit status for it.
+func failStep(err error, spec *plan.Spec, h *plan.Host, p *plan.Plan) int {
+	var e *launch.StepError
+	if !errors.As(err, &e) {
+		return fail(err)
+	}
+	say("error", e.Error())
+	f := explain(e, spec, h, p)
+	if f.cause == "" {
+		f.cause = "unknown"
+	}
+	say("cause", f.cause)
+	if f.remedy != "" {
+		say("remedy", f.remedy)
+	}
+	if f.exit != 0 {
+		return f.exit
+	}
+	return 125
+}
+
+// explain asks the probes that belong to the step and its errno.
+func explain(e *launch.StepError, spec *plan.Spec, h *plan.Host, p *plan.Plan) finding {
+	switch s := e.Entry.Step.(type) {
+	case plan.Execve:
+		return explainExec(s, e.Errno, spec, h, p)
+	case plan.Clone3:
+		return explainClone(e.Errno)
+	case plan.Unshare:
+		return explainClone(e.Errno)
+	case plan.MoveMount:
+		return explainMove(e, p)
+	case plan.OpenInRoot:
+		if e.Errno == unix.ENOENT || e.Errno == unix.ENOTDIR {
+			return finding{
+				cause:  fmt.Sprintf("there is no /%s inside, and procjail makes no mount point in a directory of the host's", s.Path),
+				remedy: "create it on the host, or name a destination of its own, as in SOURCE:/mnt",
+			}
+		}
+	case plan.OpenTree, plan.Openat:
+		if e.Errno == unix.ENOENT || e.Errno == unix.EACCES {
+			return finding{cause: "the file changed since it was looked up, or the payload's own id may not reach it"}
+		}
+	case plan.Chdir:
+		return explainChdir(s, e.Errno)
+	case plan.Sendfile, plan.Write:
+		if e.Errno == unix.ENOSPC || e.Errno == 0 && e.Got < e.Entry.Want {
+			return finding{cause: "the file got larger since it was looked up, or memory ran out"}
+		}
+	}
+	switch e.Errno {
+	case unix.ENOMEM:
+		return finding{cause: "the kernel has no memory left for it"}
+	case unix.EMFILE:
+		return finding{cause: "the limit on open descriptors (RLIMIT_NOFILE) is reached", remedy: "ulimit -n 1024, or more"}
+	case unix.ENFILE:
+		return finding{cause: "the system's limit on open files (fs.file-max) is reached"}
+	case unix.ENOSYS:
+		return finding{cause: "this kernel (" + h.Release + ") does not have the call, or an outer seccomp filter denies it: " + seccompState()}
+	}
+	return finding{}
+}
+
+// explainExec tells apart what execve(2) folds into one ENOENT.
+func explainExec(s plan.Execve, errno unix.Errno, spec *plan.Spec, h *plan.Host, p *plan.Plan) finding {
+	onHost, ok := p.Shows(s.Path)
+	if onHost == "" {
+		onHost = h.Program.Path
+	}
+	switch errno {
+	case unix.ENOENT, unix.ENOTDIR:
+		if !ok || !exists(onHost) {
+			return finding{cause: fmt.Sprintf("there is no %s inside", s.Path), exit: 127}
+		}
+		interp, kind, err := interpreter(onHost)
+		if err != nil || interp == "" {
+			return finding{exit: 127}
+		}
+		return finding{
+			cause:  fmt.Sprintf("%s needs %s as its %s, which is not there inside", s.Path, interp, kind),
+			remedy: interpreterRemedy(interp),
+			exit:   126,
+		}
+	case unix.EACCES:
+		f := finding{exit: 126}
+		if st, err := sys.StatPath(onHost); err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			f.cause = s.Path + " is a directory"
+		} else if st.Mode&0o111 == 0 {
+			f.cause, f.remedy = s.Path+" is not executable", "chmod +x "+s.Path
+		} else if st.Mode&0o001 == 0 {
+			f.cause = fmt.Sprintf("%s has mode %04o, and the payload is another user than its owner", s.Path, st.Mode&0o7777)
+			f.remedy = "--id self, or chmod o+rx"
+		} else if noexec(onHost) {
+			f.cause = s.Path + " is on a file system mounted noexec"
+		}
+		return f
+	case unix.ENOEXEC:
+		return finding{cause: s.Path + " is neither a program for this machine nor a script with a #! line", exit: 126}
+	case unix.ETXTBSY:
+		return finding{cause: s.Path + " is open for writing somewhere", exit: 126}
+	case unix.E2BIG:
+		return finding{cause: "the arguments and the environment are larger than the kernel takes (execve(2): a quarter of the stack limit, 128 KiB for each)", exit: 126}
+	}
+	return finding{exit: 126}
+}
+
+func interpreterRemedy(interp string) string {
+	if !exists(interp) {
+		return "install what provides " + interp
+	}
+	return "--ro " + interp
+}
+
+// explainClone looks at everything that forbids a user namespace.
+func explainClone(errno unix.Errno) finding {
+	switch errno {
+	case unix.EPERM:
+		if on, ok := sysctl("kernel/unprivileged_userns_clone"); ok && on == "0" {
+			return finding{cause: "kernel.unprivileged_userns_clone is 0", remedy: "sysctl kernel.unprivileged_userns_clone=1 as root"}
+		}
+		if on, ok := sysctl("kernel/apparmor_restrict_unprivileged_userns"); ok && on == "1" {
+			exe, _ := os.Executable()
+			return finding{
+				cause:  "AppArmor keeps user namespaces from programs without a profile (kernel.apparmor_restrict_unprivileged_userns is 1)",
+				remedy: "as root, a profile in /etc/apparmor.d/procjail: abi <abi/4.0>, profile procjail " + exe + " flags=(unconfined) { userns, }",
+			}
+		}
+		if chrooted() {
+			return finding{cause: "this process is in a chroot, where the kernel gives no user namespace", remedy: "enter that root by pivot_root (a container) instead"}
+		}
+		return finding{cause: "unknown; looked at: sysctl, AppArmor, chroot, " + seccompState()}
+	case unix.ENOSPC:
+		if n, ok := sysctl("user/max_user_namespaces"); ok {
+			return finding{cause: "the limit on user namespaces is reached (user.max_user_namespaces is " + n + ")", remedy: "sysctl user.max_user_namespaces=10000 as root"}
+		}
+	case unix.EUSERS:
+		return finding{cause: "user namespaces are nested 32 deep already"}
+	case unix.EAGAIN:
+		return finding{cause: "a limit on processes is reached (RLIMIT_NPROC, or pids.max of the cgroup)"}
+	case unix.EINVAL:
+		return finding{cause: "this kernel lacks one of the eight namespaces"}
+	case unix.ENOSYS:
+		return finding{cause: "an outer seccomp filter denies the call, or the kernel is too old: " + seccompState()}
+	}
+	return finding{}
+}
+
+func explainMove(e *launch.StepError, p *plan.Plan) finding {
+	switch e.Errno {
+	case unix.ENOTDIR:
+		return finding{cause: "a file was to go where a directory is, or the other way round"}
+	case unix.ENOSPC:
+		return finding{cause: "the limit on mounts (fs.mount-max) is reached", remedy: "sysctl fs.mount-max=100000 as root"}
+	}
+	return finding{}
+}
+
+func explainChdir(s plan.Chdir, errno unix.Errno) finding {
+	switch errno {
+	case unix.ENOENT, unix.ENOTDIR:
+		return finding{cause: "there is no directory " + s.Path + " inside", remedy: "show it with --ro or --rw, or name another with --workdir"}
+	case unix.EACCES:
+		return finding{cause: "the payload may not enter " + s.Path, remedy: "name another with --workdir, or --id self"}
+	}
+	return finding{}
+}
+
+func exists(path string) bool { _, err := sys.StatPath(path); return err == nil }
+
+func sysctl(name string) (string, bool) {
+	s, err := sys.ReadFile("/proc/sys/" + name)
+	return strings.TrimSpace(s), err == nil
+}
+
+// seccompState is the mode of this process's own filters, from proc(5).
+func seccompState() string {
+	text, err := sys.ReadFile("/proc/self/status")
+	if err != nil {
+		return "seccomp unknown"
+	}
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(line, "Seccomp:"); ok {
+			if strings.TrimSpace(v) == "0" {
+				return "no outer seccomp filter"
+			}
+			return "an outer seccomp filter is in force"
+		}
+	}
+	return "seccomp unknown"
+}
+
+// chrooted reports whether "/" is not the root of its mount: proc(5), the
+// fourth and fifth fields of mountinfo. That misses a chroot into a mount
+// point, which nothing in /proc shows.
+func chrooted() bool {
+	text, err := sys.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(text) {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
+			return false
+		}
+	}
+	return true // no mount is at "/": the root lies below one
+}
+
+func noexec(path string) bool {
+	f, err := sys.MountFlags(filepath.Dir(path))
+	return err == nil && f&unix.ST_NOEXEC != 0
+}
+
+// interpreter is what the kernel would load before the program: the word after
+// "#!", or the ELF interpreter (execve(2), elf(5)).
+func interpreter(path string) (name, kind string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", "", err
+	}
+	defer f.Close()
+	head := make([]byte, 4096)
+	n, _ := f.ReadAt(head, 0)
+	head = head[:n]
+	if script, ok := strings.CutPrefix(string(head), "#!"); ok {
+		line, _, _ := strings.Cut(script, "\n")
+		name, _, _ = strings.Cut(strings.TrimLeft(line, " \t"), " ")
+		return strings.TrimRight(name, "\r\t"), "interpreter", nil
+	}
+	name, err = elfInterpreter(f, head)
+	return name, "dynamic loader", err
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
+)
+
+// The rules of output: every line of procjail's own is written to standard
+// error and starts with "procjail: ". A failure is one line that says what,
+// one that says why, and one that says what to do. A run that is whole and
+// ends well says nothing.
+
+func say(kind, text string) {
+	// One write for each line, so that lines of other processes do not mix in.
+	fmt.Fprint(os.Stderr, "procjail: "+kind+": "+strings.ReplaceAll(text, "\n", " ")+"\n")
+}
+
+// fail prints an error that came before anything was done, and returns the
+// exit status for it.
+func fail(err error) int {
+	say("error", err.Error())
+	var r *plan.Refusal
+	var u *usageError
+	switch {
+	case errors.As(err, &r):
+		if r.Remedy != "" {
+			say("remedy", r.Remedy)
+		}
+		return r.Exit
+	case errors.As(err, &u):
+		say("remedy", "procjail --help lists the options")
+	}
+	return 125
+}
+
+// degraded names the resource features that this host cannot give, and fails
+// if one of them was required.
+func (o *options) degraded(p *plan.Plan) int {
+	for _, f := range o.require {
+		if f != "cgroup" {
+			return fail(&usageError{fmt.Errorf("--require %q: want cgroup", f)})
+		}
+		return fail(&plan.Refusal{What: "--require cgroup", Cause: "this version has no cgroup to give", Exit: 125})
+	}
+	if !o.quiet {
+		for _, n := range p.Notes {
+			say("note", n)
+		}
+	}
+	return 0
+}
+
+// ended tells where an overlay's changes are.
+func (o *options) ended(*plan.Spec) {
+	if o.quiet {
+		return
+	}
+	for _, dir := range o.overlays {
+		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
+	}
+}
+
+// progress prints each step for --verbose.
+func (o *options) progress(p *plan.Plan) func(int) {
+	if !o.verbose {
+		return nil
+	}
+	last := -1
+	return func(i int) {
+		if i <= last {
+			return
+		}
+		last = i
+		say("step", stepLine(p, i))
+	}
+}
+
+func stepLine(p *plan.Plan, i int) string {
+	e := p.Entries[i]
+	line := fmt.Sprintf("%d/%d %s: %s", i+1, len(p.Entries), e.Stage, e)
+	if e.From != "" {
+		line += "  # " + e.From
+	}
+	return line
+}
+
+// dryRun prints what a start would rest on and what it would do.
+func dryRun(h *plan.Host, p *plan.Plan) int {
+	w := bufio.NewWriter(os.Stdout)
+	fmt.Fprintf(w, "host: linux %s %s\n", h.Release, h.Arch)
+	fmt.Fprintf(w, "host: caller %s, uid %d, gid %d, %d supplementary groups\n", h.Caller.Name(), h.Caller.UID, h.Caller.GID, h.Groups)
+	for _, s := range []struct {
+		kind string
+		text string
+	}{
+		{"subordinate user ids", fmt.Sprint(h.Caller.SubUIDs.Ranges)},
+		{"subordinate group ids", fmt.Sprint(h.Caller.SubGIDs.Ranges)},
+		{"newuidmap", orNone(h.Caller.NewUIDMap.Path)},
+		{"newgidmap", orNone(h.Caller.NewGIDMap.Path)},
+		{"landlock", fmt.Sprintf("ABI %d", h.Landlock)},
+		{"last capability", h.LastCap.String()},
+		{"covered in /proc", orNone(strings.Join(h.ProcCovered, " "))},
+		{"command", orNone(h.Program.Path)},
+	} {
+		fmt.Fprintf(w, "host: %s: %s\n", s.kind, s.text)
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	for i, e := range p.Entries {
+		fmt.Fprintf(w, "%3d  %-10s  %s", i+1, e.Stage, e)
+		if e.From != "" {
+			fmt.Fprintf(w, "  # %s", e.From)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, e := range p.Undo {
+		fmt.Fprintf(w, "undo %-10s  %s\n", e.Stage, e)
+	}
+	if err := w.Flush(); err != nil {
+		return fail(err)
+	}
+	return 0
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// subcommands are the words that are no command to run; ./profile runs a
+// program of such a name.
+var subcommands = map[string]func([]string) int{
+	"profile": profileCommand,
+	"version": func([]string) int { fmt.Println("procjail", version); return 0 },
+	"help":    func([]string) int { fmt.Print(usage); return 0 },
+}
+
+func profileCommand(args []string) int {
+	switch {
+	case len(args) == 1 && args[0] == "list":
+		for _, n := range profiles.Names() {
+			p, _ := profiles.Builtin(n)
+			fmt.Printf("%-8s %s\n", n, p.Description)
+		}
+		return 0
+	case len(args) == 2 && args[0] == "show":
+		text, err := profiles.Source(args[1])
+		if err != nil {
+			return fail(err)
+		}
+		fmt.Print(text)
+		return 0
+	case len(args) == 2 && args[0] == "check":
+		p, err := profiles.Load(args[1])
+		if err != nil {
+			return fail(err)
+		}
+		fmt.Printf("%s: %d mounts, seccomp %s\n", p.Name, len(p.Mounts), p.Seccomp)
+		return 0
+	}
+	return fail(&usageError{errors.New("procjail profile list | show NAME | check FILE")})
+}

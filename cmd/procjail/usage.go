@@ -1,0 +1,47 @@
+package main
+
+// usage is written by hand, to be read.
+const usage = `usage: procjail [options] [--] COMMAND [ARG...]
+       procjail profile list | show NAME | check FILE
+       procjail version | help
+
+Runs COMMAND in namespaces of its own, with no capability, behind a seccomp
+filter, and with a file system made of what the profile shows.
+
+  -p, --profile NAME|FILE    what the jail is made of: strict (the default),
+                             build, or a file
+The file system, on top of the profile, in the order given:
+      --ro SOURCE[:DEST]     show a file or directory, read-only
+      --rw SOURCE[:DEST]     show it writable
+      --overlay DIR[:DEST]   show a directory; keep its changes apart
+      --overlay-tmp DIR[:DEST]   show a directory; throw its changes away
+      --tmpfs DEST[:SIZE]    an empty directory in memory
+      --hide PATH            nothing, in place of what is there
+      --rootfs DIR           the entries of DIR in place of the host's
+  -w, --workdir DIR          the working directory inside
+Who and what the payload is:
+      --id auto|subid|self   outside: a subordinate id of yours, or you
+      --user UID[:GID]       inside
+      --hostname NAME        inside
+      --net none|host        no network but its own loopback, or the host's
+  -e, --env KEY[=VALUE]      set a variable, or pass yours on
+      --env-file FILE        the same, a line each
+      --pid1 init|payload    who is PID 1
+What it may do:
+      --seccomp NAME|FILE    strict, default, build, or a policy file (OCI JSON
+                             or procjail's own)
+      --cap-add CAP          keep a capability in the jail's own user namespace
+      --cap-drop CAP         take it back from the profile
+      --pids N               how many processes
+      --cgroup auto|off      where limits of memory and processor come from
+      --require FEATURE      fail where FEATURE is missing (cgroup)
+What procjail says:
+      --dry-run              print the host's facts and every step; do nothing
+  -v, --verbose              print each step as it is made
+  -q, --quiet                only errors
+      --version
+  -h, --help
+
+Exit status: the command's own; 128+N if signal N killed it; 125 procjail
+failed; 126 the command cannot be executed; 127 it was not found.
+`

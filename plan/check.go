@@ -1,0 +1,237 @@
+package plan
+
+import (
+	"fmt"
+)
+
+// A rule looks at a whole plan and returns what is wrong with its order.
+type rule struct {
+	name  string
+	check func([]Entry) error
+}
+
+// rules are what a plan must keep, whatever it was compiled from. Each has a
+// plan that breaks it in the tests.
+var rules = []rule{
+	{"no_new_privs before seccomp", nnpBeforeFilter},
+	{"deny in setgroups before gid_map", denyBeforeGIDMap},
+	{"nothing that needs CAP_SYS_ADMIN after capset", mountsBeforeCapset},
+	{"old root detached before the payload", detachedBeforePayload},
+	{"bounding set dropped before capset", boundingBeforeCapset},
+	{"nothing between the filter and execve", filterThenExec},
+	{"descriptors closed on exec before the payload", closedBeforePayload},
+	{"parent death signal after the last change of uid", tiedAfterSetuid},
+	{"undumpable before the payload", undumpableBeforePayload},
+	{"a result before its use", resultBeforeUse},
+}
+
+// OrderError is a plan that breaks a rule. It is a bug of procjail's, and
+// nothing has been done yet when it is found.
+type OrderError struct {
+	Rule  string
+	Index int // of the entry at fault, from 0
+	Entry Entry
+	Why   string
+}
+
+func (e *OrderError) Error() string {
+	return fmt.Sprintf("internal error: the plan breaks the rule %q at step %d: %s: %s", e.Rule, e.Index+1, Spell(e.Entry.Step), e.Why)
+}
+
+// Check returns an *OrderError if p breaks one of the rules of order.
+func Check(p *Plan) error {
+	for _, r := range rules {
+		if err := r.check(p.Entries); err != nil {
+			if e, ok := err.(*OrderError); ok {
+				e.Rule = r.name
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func broken(list []Entry, i int, why string) error {
+	var e Entry
+	if i < len(list) {
+		e = list[i]
+	} else {
+		e = Entry{Step: Close{-1}}
+	}
+	return &OrderError{Index: i, Entry: e, Why: why}
+}
+
+// first is the index of the first entry that f accepts, or -1.
+func first(list []Entry, f func(Entry) bool) int {
+	for i, e := range list {
+		if f(e) {
+			return i
+		}
+	}
+	return -1
+}
+
+func last(list []Entry, f func(Entry) bool) int {
+	for i := len(list) - 1; i >= 0; i-- {
+		if f(list[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+func is[S Step](e Entry) bool { _, ok := e.Step.(S); return ok }
+
+func isPrctl(option Name) func(Entry) bool {
+	return func(e Entry) bool { p, ok := e.Step.(Prctl); return ok && p.Option == option }
+}
+
+// seccomp(2): an unprivileged process may load a filter only with
+// no_new_privs set.
+func nnpBeforeFilter(list []Entry) error {
+	f := first(list, is[SetFilter])
+	if f < 0 {
+		return broken(list, len(list), "there is no filter")
+	}
+	if n := first(list, isPrctl(prNoNewPrivs)); n < 0 || n > f {
+		return broken(list, f, "no_new_privs is not set before it")
+	}
+	return nil
+}
+
+// user_namespaces(7): since Linux 3.19.
+func denyBeforeGIDMap(list []Entry) error {
+	denied := false
+	var opened string
+	for i, e := range list {
+		switch s := e.Step.(type) {
+		case Openat:
+			opened = s.Path
+		case Write:
+			switch {
+			case opened == "/proc/self/setgroups" && string(s.Data) == "deny":
+				denied = true
+			case opened == "/proc/self/gid_map" && !denied:
+				return broken(list, i, `"deny" has not been written to setgroups`)
+			}
+		}
+	}
+	return nil
+}
+
+// capabilities(7), CAP_SYS_ADMIN; and CAP_SETPCAP, CAP_SETUID, CAP_SETGID for
+// the others that a plan uses.
+func mountsBeforeCapset(list []Entry) error {
+	c := first(list, is[Capset])
+	if c < 0 {
+		return broken(list, len(list), "the capabilities are never dropped")
+	}
+	for i := c + 1; i < len(list); i++ {
+		e := list[i]
+		privileged := is[MountSetattr](e) || is[MoveMount](e) || is[OpenTree](e) || is[Fsopen](e) || is[Fsmount](e) ||
+			is[PivotRoot](e) || is[Detach](e) || is[Sethostname](e) || is[Unshare](e) || is[Setns](e) || is[InterfaceUp](e) ||
+			is[Setresuid](e) || is[Setresgid](e) || is[Setgroups](e) || isPrctl(prCapbset)(e) || isPrctl(prSecurebits)(e)
+		if privileged {
+			return broken(list, i, "it needs a capability that is gone since capset")
+		}
+	}
+	return nil
+}
+
+func detachedBeforePayload(list []Entry) error {
+	p := first(list, func(e Entry) bool { return e.Stage == Payload })
+	pivot := first(list, is[PivotRoot])
+	if pivot < 0 || pivot+1 >= len(list) || !is[Detach](list[pivot+1]) {
+		return broken(list, max(pivot, 0), "pivot_root is not followed by the umount of the old root")
+	}
+	if p < 0 || p < pivot {
+		return broken(list, max(p, 0), "the payload starts with the old root still there")
+	}
+	return nil
+}
+
+// capabilities(7): PR_CAPBSET_DROP needs CAP_SETPCAP.
+func boundingBeforeCapset(list []Entry) error {
+	c := first(list, is[Capset])
+	b := last(list, isPrctl(prCapbset))
+	if b < 0 || b > c {
+		return broken(list, max(b, 0), "the bounding set is not dropped before capset")
+	}
+	return nil
+}
+
+// The filter judges every later call of the payload, so there is none but the
+// execve, which may try several paths.
+func filterThenExec(list []Entry) error {
+	f := first(list, is[SetFilter])
+	if f+1 >= len(list) || !is[Execve](list[f+1]) {
+		return broken(list, f, "execve does not follow")
+	}
+	for i := f + 1; i < len(list) && list[i].Stage == Payload; i++ {
+		if !is[Execve](list[i]) {
+			return broken(list, i, "it comes after the filter")
+		}
+	}
+	return nil
+}
+
+func closedBeforePayload(list []Entry) error {
+	c := first(list, is[CloseRange])
+	p := first(list, func(e Entry) bool { return e.Stage == Payload })
+	if c < 0 || c > p {
+		return broken(list, max(p, 0), "inherited descriptors are not closed on exec")
+	}
+	return nil
+}
+
+// prctl(2): the parent death signal is cleared when the uid changes.
+func tiedAfterSetuid(list []Entry) error {
+	t := last(list, isPrctl(prPdeathsig))
+	u := last(list, is[Setresuid])
+	if t < 0 || t < u {
+		return broken(list, max(u, 0), "the parent death signal is not set after it")
+	}
+	return nil
+}
+
+func undumpableBeforePayload(list []Entry) error {
+	d := first(list, isPrctl(prDumpable))
+	p := first(list, func(e Entry) bool { return e.Stage == Payload })
+	if d < 0 || d > p {
+		return broken(list, max(p, 0), "init's memory can be read by it")
+	}
+	return nil
+}
+
+func resultBeforeUse(list []Entry) error {
+	have := map[FD]bool{}
+	for i, e := range list {
+		u := uses{have: have}
+		e.Step.Write(&u)
+		if u.missing != 0 {
+			return broken(list, i, u.missing.String()+" is not known yet")
+		}
+		if e.Out != 0 {
+			have[e.Out] = true
+		}
+		if c, ok := e.Step.(Clone3); ok {
+			have[c.Pidfd] = true
+		}
+	}
+	return nil
+}
+
+// uses is a Writer that looks for descriptors that no earlier entry made.
+type uses struct {
+	text
+	have    map[FD]bool
+	missing FD
+}
+
+func (u *uses) FD(fd FD) {
+	if _, ok := fd.Result(); ok && !u.have[fd] {
+		u.missing = fd
+	}
+}
+
+func (u *uses) Ref(_ []byte, _ int, fd FD, _ func() string) { u.FD(fd) }
