@@ -3,9 +3,9 @@ package caps
 import (
 	"strconv"
 	"strings"
-
-	"github.com/syndtr/gocapability/capability"
 )
+
+//go:generate go run gen.go
 
 // Cap is the number of one capability, as in <linux/capability.h>: 0 is CAP_CHOWN. The kernel's sets are 64 bits wide,
 // so 63 is the last that can ever be.
@@ -17,13 +17,13 @@ const Max Cap = 63
 
 // The capabilities that the set-up of a jail speaks of, and those that gocapability does not know.
 const (
-	Setgid            = Cap(capability.CAP_SETGID)
-	Setuid            = Cap(capability.CAP_SETUID)
-	Setpcap           = Cap(capability.CAP_SETPCAP)
-	NetAdmin          = Cap(capability.CAP_NET_ADMIN)
-	SysChroot         = Cap(capability.CAP_SYS_CHROOT)
-	SysAdmin          = Cap(capability.CAP_SYS_ADMIN)
-	Setfcap           = Cap(capability.CAP_SETFCAP)
+	Setgid            = Cap(6)
+	Setuid            = Cap(7)
+	Setpcap           = Cap(8)
+	NetAdmin          = Cap(12)
+	SysChroot         = Cap(18)
+	SysAdmin          = Cap(21)
+	Setfcap           = Cap(31)
 	Perfmon           = Cap(38) // since Linux 5.8
 	BPF               = Cap(39) // since Linux 5.8
 	CheckpointRestore = Cap(40) // since Linux 5.9
@@ -46,8 +46,8 @@ func (c Cap) String() string {
 	case CheckpointRestore:
 		return "CAP_CHECKPOINT_RESTORE"
 	}
-	if c <= lastNamed {
-		return prefix + strings.ToUpper(capability.Cap(c).String())
+	if int(c) < len(names) {
+		return names[c]
 	}
 	return prefix + strconv.FormatUint(uint64(c), 10)
 }

@@ -49,9 +49,9 @@ func Probe(s *plan.Spec) (*plan.Host, error) {
 		h.Stdio[fd] = stdio(fd)
 	}
 	h.Paths = make(map[string]plan.Path)
-	for _, p := range s.Sources(h.Home, h.Cwd) {
-		if _, ok := h.Paths[p]; !ok {
-			h.Paths[p] = probePath(p, p == s.Rootfs)
+	for _, src := range s.Sources(h.Home, h.Cwd) {
+		if _, ok := h.Paths[src.Path]; !ok {
+			h.Paths[src.Path] = probePath(src)
 		}
 	}
 	if s.Rootfs == "" && len(s.Argv) > 0 {
@@ -63,7 +63,11 @@ func Probe(s *plan.Spec) (*plan.Host, error) {
 // caller asks for subordinate ids only where they can matter.
 func caller(h *plan.Host, id userns.ID) error {
 	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
-	h.Caller = userns.New().Caller(uid, gid)
+	if id == userns.Self {
+		h.Caller = userns.New().Self(uid, gid)
+	} else {
+		h.Caller = userns.New().Caller(uid, gid)
+	}
 	h.Caller.NoNewPrivs = sys.NoNewPrivs()
 	eff, err := sys.Effective()
 	if err != nil {
@@ -166,19 +170,19 @@ func kind(mode uint32) plan.FileKind {
 	return plan.Other
 }
 
-func probePath(p string, names bool) plan.Path {
+func probePath(src plan.Source) plan.Path {
 	var out plan.Path
-	if target, err := sys.Readlink(p); err == nil {
-		out.Link = target
+	if src.Link {
+		out.Link, _ = sys.Readlink(src.Path)
 	}
-	st, err := sys.StatPath(p)
+	st, err := sys.StatPath(src.Path)
 	if err != nil {
 		out.Err = errno(err)
 		return out
 	}
 	out.Kind, out.Mode, out.UID = kind(st.Mode), st.Mode&0o7777, st.UID
-	if names && out.Kind == plan.Directory {
-		entries, err := os.ReadDir(p)
+	if src.Names && out.Kind == plan.Directory {
+		entries, err := os.ReadDir(src.Path)
 		if err != nil {
 			out.Err = errno(err)
 		}

@@ -6,7 +6,8 @@
 //
 // In the loop:
 //	R12 the current op       BP  the first op
-//	R13 the results          R15 the index of the current op
+//	R14 its outcome          R13 the first outcome
+//	R15 its index
 // The kernel preserves these and clobbers only AX, CX and R11 (syscall(2)).
 
 #define OP_NR    0
@@ -26,13 +27,13 @@
 	TESTQ reg, reg; \
 	JLT  passed
 
-// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, results *int64, index uintptr) int64
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) int64
 TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
 	MOVQ args+0(FP), DI
 	MOVQ size+8(FP), SI
 	MOVQ first+16(FP), R12
 	MOVQ table+24(FP), R8
-	MOVQ results+32(FP), R13
+	MOVQ outcomes+32(FP), R13
 	MOVQ index+40(FP), R9
 	MOVQ $435, AX // clone3
 	SYSCALL
@@ -44,6 +45,9 @@ TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
 child:
 	MOVQ R8, BP
 	MOVQ R9, R15
+	MOVQ R15, R14
+	SHLQ $4, R14
+	ADDQ R13, R14
 
 next:
 	MOVQ OP_IND(R12), BX
@@ -61,7 +65,13 @@ arg5:
 call:
 	MOVQ OP_NR(R12), AX
 	SYSCALL
-	MOVQ AX, (R13)(R15*8)
+	MOVQ AX, BX
+	RDTSC
+	SHLQ $32, DX
+	ORQ  DX, AX
+	MOVQ AX, 8(R14)
+	MOVQ BX, AX
+	MOVQ AX, (R14)
 	CMPQ AX, $-4095
 	JCC  error // unsigned: -4095 to -1
 
@@ -84,16 +94,20 @@ jump:
 	MOVQ BX, R15
 	IMULQ $OP_SIZE, BX
 	LEAQ (BP)(BX*1), R12
+	MOVQ R15, R14
+	SHLQ $4, R14
+	ADDQ R13, R14
 	JMP  next
 
 advance:
 	ADDQ $OP_SIZE, R12
+	ADDQ $16, R14
 	INCQ R15
 	JMP  next
 
 passed: // an argument is the result of an entry that was skipped
 	MOVQ $-125, AX
-	MOVQ AX, (R13)(R15*8)
+	MOVQ AX, (R14)
 	JMP  advance
 
 error:
@@ -121,3 +135,11 @@ exit:
 	SYSCALL
 	INT  $3 // both refused by a filter: die of the trap
 	JMP  exit
+
+// func ticks() uint64
+TEXT ·ticks(SB), NOSPLIT, $0-8
+	RDTSC
+	SHLQ $32, DX
+	ORQ  DX, AX
+	MOVQ AX, ret+0(FP)
+	RET

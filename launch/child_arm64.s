@@ -5,8 +5,8 @@
 //
 // In the loop:
 //	R19 the current op       R20 the first op
-//	R21 the results          R22 the index of the current op
-//	R23 the bits of indirect arguments
+//	R24 its outcome          R21 the first outcome
+//	R22 its index            R23 its bits of indirect arguments
 // The kernel preserves all registers but R0.
 
 #define OP_NR    0
@@ -24,14 +24,15 @@
 	MOVD (reg), reg; \
 	TBNZ $63, reg, passed
 
-// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, results *int64, index uintptr) int64
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) int64
 TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
 	MOVD args+0(FP), R0
 	MOVD size+8(FP), R1
 	MOVD first+16(FP), R19
 	MOVD table+24(FP), R20
-	MOVD results+32(FP), R21
+	MOVD outcomes+32(FP), R21
 	MOVD index+40(FP), R22
+	ADD  R22<<4, R21, R24
 	MOVD $435, R8 // clone3
 	SVC
 	CBZ  R0, next
@@ -54,7 +55,9 @@ arg5:
 call:
 	MOVD OP_NR(R19), R8
 	SVC
-	MOVD R0, (R21)(R22<<3)
+	MRS  CNTVCT_EL0, R9
+	MOVD R9, 8(R24)
+	MOVD R0, (R24)
 	CMN  $4095, R0
 	BHI  error // unsigned: -4095 to -1
 	BEQ  error
@@ -76,16 +79,18 @@ jump:
 	MOVD $OP_SIZE, R10
 	MUL  R9, R10, R10
 	ADD  R20, R10, R19
+	ADD  R22<<4, R21, R24
 	B    next
 
 advance:
 	ADD  $OP_SIZE, R19
+	ADD  $16, R24
 	ADD  $1, R22
 	B    next
 
 passed: // an argument is the result of an entry that was skipped
 	MOVD $-125, R0
-	MOVD R0, (R21)(R22<<3)
+	MOVD R0, (R24)
 	B    advance
 
 error:
@@ -112,3 +117,9 @@ exit:
 	SVC
 	BRK  $0 // both refused by a filter: die of the trap
 	B    exit
+
+// func ticks() uint64
+TEXT ·ticks(SB), NOSPLIT, $0-8
+	MRS  CNTVCT_EL0, R0
+	MOVD R0, ret+0(FP)
+	RET

@@ -67,9 +67,9 @@ type encoder struct {
 // slot is where the result that fd stands for is stored.
 func (w *encoder) slot(k int) *int64 {
 	if i := w.producer[k]; i != 0 {
-		return &w.board.results[i-1]
+		return &w.board.outcomes[i-1].result
 	}
-	return &w.board.results[len(w.plan.Entries)+k]
+	return &w.board.outcomes[len(w.plan.Entries)+k].result
 }
 
 func (w *encoder) word(v uint64) {

@@ -48,7 +48,7 @@ func (e *StepError) Unwrap() error {
 }
 
 func (r *run) stepError(i int, errno unix.Errno) *StepError {
-	return &StepError{Index: i, Total: len(r.plan.Entries), Entry: r.plan.Entries[i], Errno: errno, Got: r.prog.board.results[i]}
+	return &StepError{Index: i, Total: len(r.plan.Entries), Entry: r.plan.Entries[i], Errno: errno, Got: r.prog.board.outcomes[i].result}
 }
 
 func errnoOf(err error) unix.Errno {

@@ -32,7 +32,7 @@ func (r *run) newidmaps(i, n int) error {
 			e.Err = err
 			return e
 		}
-		r.prog.board.results[i+k] = 0
+		r.prog.board.set(i+k, 0)
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (r *run) writeMap(i int, s plan.WriteMap) error {
 	if _, err := f.Write(s.Map.Bytes()); err != nil {
 		return r.stepError(i, errnoOf(err))
 	}
-	r.prog.board.results[i] = int64(len(s.Map.Bytes()))
+	r.prog.board.set(i, int64(len(s.Map.Bytes())))
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (r *run) writeMap(i int, s plan.WriteMap) error {
 func (r *run) number(fd plan.FD) string {
 	for i, e := range r.plan.Entries {
 		if e.Out == fd {
-			return strconv.FormatInt(r.prog.board.results[i], 10)
+			return strconv.FormatInt(r.prog.board.outcomes[i].result, 10)
 		}
 	}
 	return fd.String()

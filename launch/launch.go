@@ -18,7 +18,6 @@ package launch
 
 import (
 	"errors"
-	"os"
 	"runtime"
 	"time"
 	"unsafe"
@@ -31,9 +30,6 @@ import (
 
 // Options are what a run is given besides its plan.
 type Options struct {
-	// Signals are passed on to the payload: procjail's own that arrive while
-	// it runs. May be nil.
-	Signals <-chan os.Signal
 	// Progress is called with the index of each entry before it is made, or as
 	// soon as that can be seen from outside the child. May be nil.
 	Progress func(index int)
@@ -43,9 +39,15 @@ type Options struct {
 type Result struct {
 	Status unix.WaitStatus
 	Usage  Usage
-	// Results are what the entries returned: an errno as its negative. Those
-	// that were not reached are left out of the map.
-	Results map[int]int64
+	// Steps has what became of each entry of the plan, in its order.
+	Steps []Step
+}
+
+// Step is what became of an entry.
+type Step struct {
+	Reached bool          // the call was made, and came back unless it was execve
+	Result  int64         // an errno is its negative
+	At      time.Duration // when it came back, since Run was called
 }
 
 // Usage is what the jail used, PID 1 and every process that it reaped.
@@ -68,12 +70,12 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 		return Result{}, err
 	}
 	defer prog.board.free()
-	r := &run{plan: p, prog: prog, opt: opt, began: time.Now()}
+	r := &run{plan: p, prog: prog, opt: opt, began: time.Now(), beganTicks: ticks()}
 	defer r.close()
 	stop := r.watch()
 	defer stop()
 	if err := r.supervise(); err != nil {
-		return Result{Results: r.results()}, err
+		return Result{Steps: r.steps()}, err
 	}
 	return r.result()
 }
@@ -85,13 +87,15 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 // Preconditions: every signal is blocked in the calling thread.
 //
 //go:noescape
-func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, results *int64, index uintptr) int64
+func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, outcomes *outcome, index uintptr) int64
 
 type run struct {
 	plan  *plan.Plan
 	prog  *program
 	opt   Options
 	began time.Time
+
+	beganTicks uint64
 
 	mask  uint64 // the thread's signal mask, to be restored
 	pidfd int    // of init; 0 before it is there
@@ -127,6 +131,10 @@ func (r *run) entries(list []plan.Entry, base int) error {
 			if err := r.clone3(index, s); err != nil {
 				return err
 			}
+		case plan.Forward:
+			if err := r.forward(index, s); err != nil {
+				return err
+			}
 		case plan.Newidmap:
 			n := 1
 			for i+n < len(list) && isNewidmap(list[i+n]) {
@@ -159,7 +167,7 @@ func (r *run) call(i int) error {
 		if o.ind&(1<<k) != 0 {
 			v := *(*int64)(addr(args[k]))
 			if v < 0 {
-				r.prog.board.results[i] = passed
+				r.prog.board.set(i, passed)
 				return nil
 			}
 			args[k] = uint64(v)
@@ -174,7 +182,7 @@ func (r *run) call(i int) error {
 		}
 	}
 	if errno != 0 {
-		r.prog.board.results[i] = -int64(errno)
+		r.prog.board.set(i, -int64(errno))
 		for skip := o.skip; skip != 0; skip >>= 16 {
 			if skip&0xffff == uint64(errno) {
 				return nil
@@ -182,7 +190,7 @@ func (r *run) call(i int) error {
 		}
 		return r.stepError(i, errno)
 	}
-	r.prog.board.results[i] = int64(n)
+	r.prog.board.set(i, int64(n))
 	if o.also != 0 {
 		*(*int32)(addr(o.also)) = int32(n)
 	}
@@ -210,19 +218,19 @@ func (r *run) signalMask(i int, s plan.SignalMask) error {
 	if s.All {
 		r.mask = old
 	}
-	r.prog.board.results[i] = 0
+	r.prog.board.set(i, 0)
 	return nil
 }
 
 func (r *run) clone3(i int, s plan.Clone3) error {
 	args := r.prog.arena.bytes(s.CloneArgs())
 	k, _ := s.Pidfd.Result()
-	slot := &r.prog.board.results[len(r.plan.Entries)+k]
+	slot := &r.prog.board.outcomes[len(r.plan.Entries)+k].result
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
 	first := r.prog.first
-	pid := cloneAndRun(args, 64, &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.results[0], uintptr(first))
-	r.prog.board.results[i] = pid
+	pid := cloneAndRun(args, 64, &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
+	r.prog.board.set(i, pid)
 	if pid < 0 {
 		_, _ = sys.Sigprocmask(r.mask)
 		return r.stepError(i, unix.Errno(-pid))
@@ -259,18 +267,31 @@ func (r *run) failure() error {
 	if i >= len(r.plan.Entries) {
 		return errors.New("internal error: the plan ends without execve")
 	}
-	if n := r.prog.board.results[i]; n < 0 {
+	if n := r.prog.board.outcomes[i].result; n < 0 {
 		return r.stepError(i, unix.Errno(-n))
 	}
 	return r.stepError(i, 0)
 }
 
-func (r *run) results() map[int]int64 {
-	m := make(map[int]int64)
-	for i := range r.plan.Entries {
-		if n := r.prog.board.results[i]; n != notRun {
-			m[i] = n
+// steps reads the board. The counter's ticks become time by the two moments
+// that are known in both: the run's begin, and now.
+func (r *run) steps() []Step {
+	elapsed, total := time.Since(r.began), ticks()-r.beganTicks
+	list := make([]Step, len(r.plan.Entries))
+	for i := range list {
+		o := r.prog.board.outcomes[i]
+		if o.result == notRun {
+			continue
+		}
+		list[i] = Step{Reached: true, Result: o.result}
+		if o.ticks > r.beganTicks && total > 0 {
+			list[i].At = time.Duration(float64(o.ticks-r.beganTicks) / float64(total) * float64(elapsed))
 		}
 	}
-	return m
+	return list
 }
+
+// ticks reads the processor's counter, which the child's loop stores as well.
+//
+//go:noescape
+func ticks() uint64

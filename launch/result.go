@@ -14,7 +14,7 @@ import (
 // result reads how the payload ended: from the eventfd that PID 1 wrote, or,
 // where the payload was PID 1 or PID 1 was killed, from waitid(2).
 func (r *run) result() (Result, error) {
-	res := Result{Results: r.results()}
+	res := Result{Steps: r.steps()}
 	wait, status := -1, -1
 	for i, e := range r.plan.Entries {
 		if e.Stage != plan.Supervisor {
@@ -41,7 +41,7 @@ func (r *run) result() (Result, error) {
 		MaxRSS: usage.Maxrss * 1024,
 	}
 	if r.reports() {
-		n, err := sys.ReadEventfd(int(r.prog.board.results[status]))
+		n, err := sys.ReadEventfd(int(r.prog.board.outcomes[status].result))
 		if err != nil {
 			return res, err
 		}
@@ -82,35 +82,22 @@ func (s *siginfo) waitStatus() unix.WaitStatus {
 	return unix.WaitStatus(s.status & 0x7f)
 }
 
-// watch passes signals on and reports progress until stop is called.
+// watch reports progress until stop is called.
 func (r *run) watch() (stop func()) {
-	if r.opt.Signals == nil && r.opt.Progress == nil {
+	if r.opt.Progress == nil {
 		return func() {}
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		seen := 0
-		var tick <-chan time.Time
-		if r.opt.Progress != nil {
-			t := time.NewTicker(time.Millisecond)
-			defer t.Stop()
-			tick = t.C
-		}
-		for {
+		t := time.NewTicker(time.Millisecond)
+		defer t.Stop()
+		for seen := 0; ; {
 			select {
-			case sig := <-r.opt.Signals:
-				if fd := r.initPidfd(); fd > 0 {
-					if s, ok := sig.(unix.Signal); ok {
-						_ = sys.PidfdSendSignal(fd, s)
-					}
-				}
-			case <-tick:
+			case <-t.C:
 				seen = r.progress(seen)
 			case <-quit:
-				if r.opt.Progress != nil {
-					r.progress(seen)
-				}
+				r.progress(seen)
 				return
 			}
 		}
@@ -118,24 +105,12 @@ func (r *run) watch() (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-// initPidfd is the pidfd as clone3 has stored it, 0 before that.
-func (r *run) initPidfd() int {
-	for _, e := range r.plan.Entries {
-		if s, ok := e.Step.(plan.Clone3); ok {
-			k, _ := s.Pidfd.Result()
-			n := atomic.LoadInt64(&r.prog.board.results[len(r.plan.Entries)+k])
-			return int(max(n, 0))
-		}
-	}
-	return 0
-}
-
 // progress reports the entries that have a result now and had none before,
 // and the one that is under way.
 func (r *run) progress(seen int) int {
 	for seen < len(r.plan.Entries) {
 		r.opt.Progress(seen)
-		if atomic.LoadInt64(&r.prog.board.results[seen]) == notRun {
+		if atomic.LoadInt64(&r.prog.board.outcomes[seen].result) == notRun {
 			break
 		}
 		seen++

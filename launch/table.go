@@ -25,30 +25,41 @@ const notRun = -1 << 63
 // skipped: -ECANCELED.
 const passed = -125
 
-// board is the memory that the supervisor and the child share: what failed,
-// and the result of every entry. It is not inherited through execve, so
-// neither PID 1 nor the payload has it.
-type board struct {
-	mem     []byte
-	failed  *uint64 // the index of the entry that failed, plus one
-	results []int64 // one for each entry, then one for each result without an entry
+// outcome is what became of an op. The assembly knows the offsets.
+type outcome struct {
+	result int64
+	ticks  uint64 // the processor's counter when the call came back; 0: it did not
 }
 
-// boardHeader is the part of the memory before the results. The assembly finds
-// failed 16 bytes before them.
+// board is the memory that the supervisor and the child share: what failed,
+// and the outcome of every entry. It is not inherited through execve, so
+// neither PID 1 nor the payload has it.
+type board struct {
+	mem      []byte
+	failed   *uint64   // the index of the entry that failed, plus one
+	outcomes []outcome // one for each entry, then one for each result without an entry
+}
+
+// boardHeader is the part of the memory before the outcomes. The assembly
+// finds failed 16 bytes before them.
 const boardHeader = 16
 
 func newBoard(n int) (*board, error) {
-	mem, err := sys.MmapShared(boardHeader + 8*n)
+	mem, err := sys.MmapShared(boardHeader + n*int(unsafe.Sizeof(outcome{})))
 	if err != nil {
 		return nil, err
 	}
 	b := &board{mem: mem, failed: (*uint64)(unsafe.Pointer(&mem[0]))}
-	b.results = unsafe.Slice((*int64)(unsafe.Pointer(&mem[boardHeader])), n)
-	for i := range b.results {
-		b.results[i] = notRun
+	b.outcomes = unsafe.Slice((*outcome)(unsafe.Pointer(&mem[boardHeader])), n)
+	for i := range b.outcomes {
+		b.outcomes[i].result = notRun
 	}
 	return b, nil
 }
 
 func (b *board) free() { sys.Munmap(b.mem) }
+
+// set records the result of an entry that the supervisor made.
+func (b *board) set(i int, result int64) {
+	b.outcomes[i] = outcome{result, ticks()}
+}

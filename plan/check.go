@@ -204,18 +204,15 @@ func undumpableBeforePayload(list []Entry) error {
 }
 
 func resultBeforeUse(list []Entry) error {
-	have := map[FD]bool{}
+	u := &uses{have: make([]bool, len(list)+8)}
 	for i, e := range list {
-		u := uses{have: have}
-		e.Step.Write(&u)
+		e.Step.Write(u)
 		if u.missing != 0 {
 			return broken(list, i, u.missing.String()+" is not known yet")
 		}
-		if e.Out != 0 {
-			have[e.Out] = true
-		}
+		u.know(e.Out)
 		if c, ok := e.Step.(Clone3); ok {
-			have[c.Pidfd] = true
+			u.know(c.Pidfd)
 		}
 	}
 	return nil
@@ -223,15 +220,42 @@ func resultBeforeUse(list []Entry) error {
 
 // uses is a Writer that looks for descriptors that no earlier entry made.
 type uses struct {
-	text
-	have    map[FD]bool
+	silent
+	have    []bool
 	missing FD
 }
 
+func (u *uses) know(fd FD) {
+	if n, ok := fd.Result(); ok {
+		for n >= len(u.have) {
+			u.have = append(u.have, false)
+		}
+		u.have[n] = true
+	}
+}
+
 func (u *uses) FD(fd FD) {
-	if _, ok := fd.Result(); ok && !u.have[fd] {
+	if n, ok := fd.Result(); ok && (n >= len(u.have) || !u.have[n]) {
 		u.missing = fd
 	}
 }
 
 func (u *uses) Ref(_ []byte, _ int, fd FD, _ func() string) { u.FD(fd) }
+
+// silent is a Writer that looks at nothing.
+type silent struct{}
+
+func (silent) Call(string, uintptr)               {}
+func (silent) Int(int64)                          {}
+func (silent) FD(FD)                              {}
+func (silent) Mode(uint32)                        {}
+func (silent) Flags(uint64, []Name)               {}
+func (silent) Symbol(uint64, string)              {}
+func (silent) String(string)                      {}
+func (silent) Strings([]string)                   {}
+func (silent) Bytes([]byte)                       {}
+func (silent) Buffer(int)                         {}
+func (silent) Struct([]byte, func() string)       {}
+func (silent) Ref([]byte, int, FD, func() string) {}
+func (silent) Program([]byte)                     {}
+func (silent) Null()                              {}

@@ -168,6 +168,11 @@ func (c *compiler) clone() error {
 	c.add(SignalMask{All: true})
 	c.pidfd = c.result()
 	c.pid = c.get(Clone3{Flags: all | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd})
+	if c.spec.Forward {
+		for _, sig := range forwarded {
+			c.add(Forward{sig, c.pidfd})
+		}
+	}
 	c.add(SignalMask{})
 	switch c.id.Method {
 	case userns.NewIDMap:
@@ -193,6 +198,13 @@ func (c *compiler) clone() error {
 	c.add(PollAlive{c.alive}).Want = 0
 	c.add(CloseRange{3})
 	return nil
+}
+
+// forwarded are the signals that a supervisor passes on. Not among them are
+// the stops, which are for the supervisor itself, the faults, and those that
+// the Go runtime uses.
+var forwarded = [...]unix.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH, unix.SIGCONT,
 }
 
 // one is what an eventfd is woken with: the number 1.

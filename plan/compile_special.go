@@ -211,26 +211,33 @@ func (c *compiler) rootfs(list []profiles.Mount) ([]profiles.Mount, error) {
 	return append(out, kept...), nil
 }
 
-// Sources are the paths of the host that a plan for s depends on: package host
-// looks them up, Compile reads them in Host.Paths.
-func (s *Spec) Sources(home, cwd string) []string {
-	var out []string
+// Source is a path of the host that a plan depends on.
+type Source struct {
+	Path  string
+	Link  bool // Path.Link is wanted
+	Names bool // Path.Names is wanted
+}
+
+// Sources are the paths that a plan for s depends on: package host looks them
+// up, Compile reads them in Host.Paths.
+func (s *Spec) Sources(home, cwd string) []Source {
+	var out []Source
 	for _, m := range s.Mounts {
 		switch m.Kind {
 		case profiles.ReadOnly, profiles.ReadWrite, profiles.LikeHost, profiles.Overlay, profiles.OverlayTmp:
 			if s.Rootfs == "" || !strings.HasPrefix(m.From, "profile ") {
-				out = append(out, expand(m.Source, home, cwd))
+				out = append(out, Source{Path: expand(m.Source, home, cwd), Link: m.Kind == profiles.LikeHost})
 			}
 		case profiles.Hide:
-			out = append(out, expand(m.Dest, home, cwd))
+			out = append(out, Source{Path: expand(m.Dest, home, cwd)})
 		case profiles.Proc:
 			for _, name := range m.Mask {
-				out = append(out, "/proc/"+name)
+				out = append(out, Source{Path: "/proc/" + name})
 			}
 		}
 	}
 	if s.Rootfs != "" {
-		out = append(out, expand(s.Rootfs, home, cwd))
+		out = append(out, Source{Path: expand(s.Rootfs, home, cwd), Names: true})
 	}
 	return out
 }

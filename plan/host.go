@@ -16,7 +16,10 @@ type Spec struct {
 	Filter Filter
 	// InitImage is the executable that PID 1 becomes (launch.InitImage).
 	InitImage []byte
-	Cgroup    Cgroup
+	// Forward makes the supervisor's process pass its signals on to the
+	// payload. That is for a process that runs one jail and nothing else.
+	Forward bool
+	Cgroup  Cgroup
 }
 
 // Filter is a compiled seccomp policy.

@@ -27,7 +27,7 @@ type Writer interface {
 	Int(n int64)
 	// FD is a descriptor: a known one, or the result of an earlier entry.
 	FD(fd FD)
-	// Mode is a file mode, written in octal.
+	// Mode is a file mode, written in octal, with its type.
 	Mode(m uint32)
 	// Flags is a set of bits with their names.
 	Flags(v uint64, names []Name)

@@ -1,10 +1,6 @@
 package plan
 
-import (
-	"strconv"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // Openat is openat(2).
 type Openat struct {
@@ -15,26 +11,16 @@ type Openat struct {
 }
 
 var openFlags = []Name{
-	{unix.O_WRONLY, "O_WRONLY"}, {unix.O_RDWR, "O_RDWR"}, {unix.O_CREAT, "O_CREAT"},
+	{0, "O_RDONLY"}, {unix.O_WRONLY, "O_WRONLY"}, {unix.O_RDWR, "O_RDWR"}, {unix.O_CREAT, "O_CREAT"},
 	{unix.O_EXCL, "O_EXCL"}, {unix.O_DIRECTORY, "O_DIRECTORY"}, {unix.O_NOFOLLOW, "O_NOFOLLOW"},
 	{unix.O_CLOEXEC, "O_CLOEXEC"}, {unix.O_PATH, "O_PATH"},
-}
-
-func openText(v uint64) string {
-	if v&(unix.O_WRONLY|unix.O_RDWR) == 0 {
-		if v == 0 {
-			return "O_RDONLY"
-		}
-		return "O_RDONLY|" + flags(v, openFlags)
-	}
-	return flags(v, openFlags)
 }
 
 func (s Openat) Write(w Writer) {
 	w.Call("openat", unix.SYS_OPENAT)
 	w.FD(s.Dir)
 	w.String(s.Path)
-	w.Symbol(s.Flags, openText(s.Flags))
+	w.Flags(s.Flags, openFlags)
 	if s.Flags&unix.O_CREAT != 0 {
 		w.Mode(s.Mode)
 	}
@@ -143,7 +129,7 @@ func (s Mknodat) Write(w Writer) {
 	w.Call("mknodat", unix.SYS_MKNODAT)
 	w.FD(s.Dir)
 	w.String(s.Path)
-	w.Symbol(unix.S_IFREG|uint64(s.Mode), "S_IFREG|0"+strconv.FormatUint(uint64(s.Mode), 8))
+	w.Mode(unix.S_IFREG | s.Mode)
 	w.Symbol(0, "0")
 }
 

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strconv"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
@@ -133,9 +135,9 @@ func rlimText(n uint64) string {
 		return "RLIM64_INFINITY"
 	}
 	if n != 0 && n%1024 == 0 {
-		return itoa(int64(n/1024)) + "*1024"
+		return strconv.FormatUint(n/1024, 10) + "*1024"
 	}
-	return itoa(int64(n))
+	return strconv.FormatUint(n, 10)
 }
 
 // LandlockCreateRuleset is landlock_create_ruleset(2).

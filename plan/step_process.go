@@ -15,9 +15,11 @@ var Namespaces = []Name{
 	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {unix.CLONE_NEWTIME, "CLONE_NEWTIME"},
 }
 
+// The low byte of clone's flags is a signal.
 var cloneFlags = append([]Name{
 	{unix.CLONE_VM, "CLONE_VM"}, {unix.CLONE_VFORK, "CLONE_VFORK"},
 	{unix.CLONE_PIDFD, "CLONE_PIDFD"}, {unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
+	{uint64(unix.SIGCHLD), "SIGCHLD"},
 }, Namespaces...)
 
 // Clone3 is clone3(2) in the supervisor. The child is init; the entry's
@@ -52,7 +54,7 @@ type Clone struct{ Flags uint64 }
 
 func (s Clone) Write(w Writer) {
 	w.Call("clone", unix.SYS_CLONE)
-	w.Symbol(s.Flags|uint64(unix.SIGCHLD), flags(s.Flags, cloneFlags)+"|SIGCHLD")
+	w.Flags(s.Flags|uint64(unix.SIGCHLD), cloneFlags)
 	w.Null()
 }
 
@@ -185,6 +187,25 @@ func (s SignalMask) Write(w Writer) {
 	w.Int(8)
 }
 
+// Forward is rt_sigaction(2) in the supervisor: a signal that somebody sends
+// to it goes on to the process behind Pidfd, by pidfd_send_signal(2) in the
+// handler itself. One from the terminal does not, since the payload, in the
+// same process group, has got its own.
+type Forward struct {
+	Signal unix.Signal
+	Pidfd  FD
+}
+
+func (s Forward) Write(w Writer) {
+	w.Call("rt_sigaction", unix.SYS_RT_SIGACTION)
+	w.Symbol(uint64(s.Signal), unix.SignalName(s.Signal))
+	w.Struct(nil, func() string {
+		return "{sa_handler=pidfd_send_signal(" + s.Pidfd.String() + "), sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}"
+	})
+	w.Null()
+	w.Int(8)
+}
+
 // Execve is execve(2).
 type Execve struct {
 	Path      string
@@ -225,5 +246,6 @@ func (PollAlive) sealed()       {}
 func (PidfdSendSignal) sealed() {}
 func (Waitid) sealed()          {}
 func (SignalMask) sealed()      {}
+func (Forward) sealed()         {}
 func (Execve) sealed()          {}
 func (ExecFD) sealed()          {}

@@ -3,6 +3,8 @@ package plan
 import (
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Spell returns a step in strace(1) syntax, the only spelling that procjail
@@ -49,9 +51,15 @@ func (t *text) arg(s string) {
 	t.b.WriteString(s)
 }
 
-func (t *text) Int(n int64)                      { t.arg(itoa(n)) }
-func (t *text) FD(fd FD)                         { t.arg(fd.String()) }
-func (t *text) Mode(m uint32)                    { t.arg("0" + strconv.FormatUint(uint64(m), 8)) }
+func (t *text) Int(n int64) { t.arg(itoa(n)) }
+func (t *text) FD(fd FD)    { t.arg(fd.String()) }
+func (t *text) Mode(m uint32) {
+	s := "0" + strconv.FormatUint(uint64(m&0o7777), 8)
+	if m&unix.S_IFMT == unix.S_IFREG {
+		s = "S_IFREG|" + s
+	}
+	t.arg(s)
+}
 func (t *text) Flags(v uint64, names []Name)     { t.arg(flags(v, names)) }
 func (t *text) Symbol(_ uint64, name string)     { t.arg(name) }
 func (t *text) String(s string)                  { t.arg(quote(s)) }
@@ -93,9 +101,13 @@ func cut(s string, n int) string {
 }
 
 // flags joins the names of the bits that are set; bits without a name are
-// written in hexadecimal, and none at all as 0.
+// written in hexadecimal, and none at all as 0. A first name without a bit
+// stands where neither the second nor the third is set: O_RDONLY.
 func flags(v uint64, names []Name) string {
 	var b strings.Builder
+	if len(names) > 2 && names[0].Bits == 0 && v&(names[1].Bits|names[2].Bits) == 0 {
+		b.WriteString(names[0].Name)
+	}
 	for _, n := range names {
 		if n.Bits != 0 && v&n.Bits == n.Bits {
 			if b.Len() > 0 {

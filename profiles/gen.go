@@ -7,11 +7,11 @@ import (
 	"log"
 	"os"
 
-	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/profiles/internal/generate"
 )
 
 func main() {
-	src, err := profiles.Generate()
+	src, err := generate.Builtin()
 	if err != nil {
 		log.Fatal(err)
 	}

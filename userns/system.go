@@ -50,15 +50,32 @@ func (s System) Caller(uid, gid uint32) Caller {
 	return c
 }
 
+// Self is Caller for a request of [Self], which needs no subordinate ids and does not wait for who serves them.
+func (s System) Self(uid, gid uint32) Caller {
+	c := Caller{UID: uid, GID: gid, Login: s.login(uid)}
+	c.UIDMap, c.GIDMap = s.idMap("/proc/self/uid_map"), s.idMap("/proc/self/gid_map")
+	return c
+}
+
+func (s System) login(uid uint32) *Login {
+	text, err := s.read(passwdFile)
+	if err != nil {
+		return nil
+	}
+	l, err := ParsePasswd(bytes.NewReader(text), uid)
+	if err != nil {
+		return nil
+	}
+	return &l
+}
+
 // Lookup returns the user's line of passwd(5), nil where there is none, and its subordinate user and group ids: from
 // /etc/subuid and /etc/subgid, or from getsubids(1) where nsswitch.conf(5) names another source. Shadow goes back to the
 // files where it cannot load that source; Lookup makes an error of it, for the files may then be out of date.
 func (s System) Lookup(uid uint32) (login *Login, uids, gids Source) {
 	name := ""
-	if text, err := s.read(passwdFile); err == nil {
-		if l, err := ParsePasswd(bytes.NewReader(text), uid); err == nil {
-			login, name = &l, l.Name
-		}
+	if login = s.login(uid); login != nil {
+		name = login.Name
 	}
 	// As with shadow, a file that cannot be read names no module.
 	module := ""

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"os/signal"
 
 	"golang.org/x/sys/unix"
 
@@ -61,21 +60,12 @@ func run(opt *options) int {
 	if code := opt.degraded(p); code != 0 {
 		return code
 	}
-	res, err := launch.Run(p, launch.Options{Signals: signals(), Progress: opt.progress(p)})
+	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p)})
 	if err != nil {
 		return failStep(err, spec, facts, p)
 	}
 	opt.ended(spec)
 	return exitStatus(res.Status)
-}
-
-// signals are those that procjail passes on to the payload: all that can be
-// caught, but for the kernel's own to this process (SIGCHLD), the runtime's
-// (SIGURG), those that mean a fault of this program, and the stops.
-func signals() <-chan os.Signal {
-	c := make(chan os.Signal, 64)
-	signal.Notify(c, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH, unix.SIGCONT)
-	return c
 }
 
 // exitStatus is the status as a shell says it: 128+n for signal n.

@@ -316,7 +316,7 @@ func (o *options) spec() (*plan.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage()}
+	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true}
 	for _, f := range o.changes {
 		f(s)
 	}

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -18,8 +18,26 @@ import (
 // ends well says nothing.
 
 func say(kind, text string) {
-	// One write for each line, so that lines of other processes do not mix in.
-	fmt.Fprint(os.Stderr, "procjail: "+kind+": "+strings.ReplaceAll(text, "\n", " ")+"\n")
+	// One write for each line, so that lines of other processes do not mix in;
+	// and nothing in it that a terminal would obey.
+	fmt.Fprint(os.Stderr, "procjail: "+kind+": "+printable(text)+"\n")
+}
+
+// printable writes control characters as Go does, \x1b, and a newline as a
+// blank.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteByte(' ')
+		case unicode.IsControl(r):
+			fmt.Fprintf(&b, "\\x%02x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // fail prints an error that came before anything was done, and returns the
@@ -78,63 +96,16 @@ func (o *options) progress(p *plan.Plan) func(int) {
 			return
 		}
 		last = i
-		say("step", stepLine(p, i))
+		say("step", p.Line(i))
 	}
-}
-
-func stepLine(p *plan.Plan, i int) string {
-	e := p.Entries[i]
-	line := fmt.Sprintf("%d/%d %s: %s", i+1, len(p.Entries), e.Stage, e)
-	if e.From != "" {
-		line += "  # " + e.From
-	}
-	return line
 }
 
 // dryRun prints what a start would rest on and what it would do.
 func dryRun(h *plan.Host, p *plan.Plan) int {
-	w := bufio.NewWriter(os.Stdout)
-	fmt.Fprintf(w, "host: linux %s %s\n", h.Release, h.Arch)
-	fmt.Fprintf(w, "host: caller %s, uid %d, gid %d, %d supplementary groups\n", h.Caller.Name(), h.Caller.UID, h.Caller.GID, h.Groups)
-	for _, s := range []struct {
-		kind string
-		text string
-	}{
-		{"subordinate user ids", fmt.Sprint(h.Caller.SubUIDs.Ranges)},
-		{"subordinate group ids", fmt.Sprint(h.Caller.SubGIDs.Ranges)},
-		{"newuidmap", orNone(h.Caller.NewUIDMap.Path)},
-		{"newgidmap", orNone(h.Caller.NewGIDMap.Path)},
-		{"landlock", fmt.Sprintf("ABI %d", h.Landlock)},
-		{"last capability", h.LastCap.String()},
-		{"covered in /proc", orNone(strings.Join(h.ProcCovered, " "))},
-		{"command", orNone(h.Program.Path)},
-	} {
-		fmt.Fprintf(w, "host: %s: %s\n", s.kind, s.text)
-	}
-	for _, n := range p.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
-	}
-	for i, e := range p.Entries {
-		fmt.Fprintf(w, "%3d  %-10s  %s", i+1, e.Stage, e)
-		if e.From != "" {
-			fmt.Fprintf(w, "  # %s", e.From)
-		}
-		fmt.Fprintln(w)
-	}
-	for _, e := range p.Undo {
-		fmt.Fprintf(w, "undo %-10s  %s\n", e.Stage, e)
-	}
-	if err := w.Flush(); err != nil {
+	if err := p.Render(os.Stdout, h); err != nil {
 		return fail(err)
 	}
 	return 0
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
 
 // subcommands are the words that are no command to run; ./profile runs a

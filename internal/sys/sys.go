@@ -31,6 +31,33 @@ func Sigprocmask(set uint64) (old uint64, err error) {
 	return old, nil
 }
 
+// Sigaction calls rt_sigaction(2): the machine code at handler is called for
+// sig on the alternate signal stack, with every signal blocked. restorer is
+// what it returns to, 0 where the kernel has its own.
+func Sigaction(sig unix.Signal, handler, restorer uintptr) error {
+	const (
+		saSiginfo  = 0x4
+		saRestorer = 0x04000000
+		saOnstack  = 0x08000000
+		saRestart  = 0x10000000
+	)
+	// struct kernel_sigaction of asm-generic and of x86.
+	act := struct {
+		handler, flags, restorer uintptr
+		mask                     uint64
+	}{handler, saSiginfo | saOnstack | saRestart, restorer, ^uint64(0)}
+	if restorer != 0 {
+		act.flags |= saRestorer
+	} else {
+		act.restorer = uintptr(act.mask) // without SA_RESTORER the mask is third
+	}
+	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&act)), 0, 8, 0, 0)
+	if e != 0 {
+		return os.NewSyscallError("rt_sigaction", e)
+	}
+	return nil
+}
+
 // PidfdSendSignal calls pidfd_send_signal(2).
 func PidfdSendSignal(pidfd int, sig unix.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
