@@ -1,0 +1,20 @@
+package seccomp
+
+import _ "embed" // for the directives below
+
+// The bytes come from seccomp/policy/builtin/*.toml by "go generate"; a test in
+// seccomp/libseccomp fails when the two disagree.
+var (
+	//go:embed filters/strict.amd64.bpf
+	strictProgram string
+	//go:embed filters/default.amd64.bpf
+	defaultProgram string
+	//go:embed filters/build.amd64.bpf
+	buildProgram string
+
+	builtins = [...]builtin{
+		{"strict", strictProgram},
+		{"default", defaultProgram},
+		{"build", buildProgram},
+	}
+)
