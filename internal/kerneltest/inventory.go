@@ -1,0 +1,139 @@
+package kerneltest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Inventory is what a run could leave behind, as lines of text that name each
+// thing: descriptors, processes, mounts, cgroups, System V shared memory, keys.
+type Inventory []string
+
+// Clean asserts, when the test ends, that everything there is then was there
+// when Clean was called. The kernel takes some things away late (keys, network
+// namespaces, what an orphan held), so it asks again for up to three seconds.
+//
+// It makes the test binary the reaper of its orphans (PR_SET_CHILD_SUBREAPER),
+// so that a process that a jail leaves behind is found among its children.
+func Clean(t testing.TB) {
+	t.Helper()
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(os.NewSyscallError("prctl", err))
+	}
+	before := TakeInventory()
+	t.Cleanup(func() {
+		var left Inventory
+		for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			left = TakeInventory().Less(before)
+			if len(left) == 0 {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("left behind:\n  %s", strings.Join(left, "\n  "))
+				return
+			}
+		}
+	})
+}
+
+// TakeInventory takes stock for the calling process.
+func TakeInventory() Inventory {
+	return slices.Concat(descriptors(), children(), lines("mount", "/proc/self/mountinfo"),
+		cgroups(), lines("shm", "/proc/sysvipc/shm"), keys())
+}
+
+// Less returns what an inventory has that an earlier one has not.
+func (inv Inventory) Less(earlier Inventory) Inventory {
+	var left Inventory
+	for _, thing := range inv {
+		if !slices.Contains(earlier, thing) {
+			left = append(left, thing)
+		}
+	}
+	return left
+}
+
+// descriptors lists the open ones and what they are of. Go's own are left out:
+// the runtime opens an epoll and an eventfd when it first waits for something.
+func descriptors() Inventory {
+	var inv Inventory
+	names, _ := filepath.Glob("/proc/self/fd/*")
+	for _, name := range names {
+		target, err := os.Readlink(name)
+		if err != nil || target == "anon_inode:[eventpoll]" || target == "anon_inode:[eventfd]" {
+			continue // also the one that listed the directory
+		}
+		inv = append(inv, fmt.Sprintf("fd %s of %s", filepath.Base(name), target))
+	}
+	return inv
+}
+
+// children lists the living processes whose parent is this one, by proc_pid_stat(5):
+// "pid (comm) state ppid", where comm may hold anything.
+func children() Inventory {
+	var inv Inventory
+	names, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		comm := string(text[:strings.LastIndexByte(string(text), ')')+1])
+		var state string
+		var parent int
+		if _, err := fmt.Sscan(string(text[len(comm):]), &state, &parent); err != nil {
+			continue
+		}
+		if parent == os.Getpid() && state != "Z" && state != "X" {
+			inv = append(inv, "process "+comm)
+		}
+	}
+	return inv
+}
+
+func lines(kind, name string) Inventory {
+	var inv Inventory
+	text, _ := os.ReadFile(name)
+	for line := range strings.Lines(string(text)) {
+		inv = append(inv, kind+" "+strings.TrimSpace(line))
+	}
+	return inv
+}
+
+// cgroups lists those of the caller's own below the one that it is in.
+func cgroups() Inventory {
+	var inv Inventory
+	top, err := ownCgroup()
+	if err != nil {
+		return nil
+	}
+	_ = filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
+		var stat unix.Stat_t
+		if err == nil && entry.IsDir() && unix.Stat(name, &stat) == nil && int(stat.Uid) == os.Getuid() {
+			inv = append(inv, "cgroup "+name)
+		}
+		return nil // one that has gone meanwhile is not left behind
+	})
+	return inv
+}
+
+// keys lists the caller's keys by serial number and description, keyrings(7),
+// without the counts and times that change by themselves.
+func keys() Inventory {
+	var inv Inventory
+	text, _ := os.ReadFile("/proc/keys")
+	for line := range strings.Lines(string(text)) {
+		if field := strings.Fields(line); len(field) > 8 && !strings.Contains(field[1], "D") {
+			inv = append(inv, "key "+field[0]+" "+strings.Join(field[7:], " "))
+		}
+	}
+	return inv
+}

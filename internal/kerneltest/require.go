@@ -1,0 +1,162 @@
+package kerneltest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Feature is something of the host's that a test needs. Its text is the word
+// for it in PROCJAIL_REQUIRE.
+type Feature string
+
+// The features that Require can probe.
+const (
+	UserNamespaces Feature = "userns"    // an ordinary account may clone(CLONE_NEWUSER)
+	SubordinateIDs Feature = "subid"     // subuid(5) and subgid(5) name the caller
+	NewIDMap       Feature = "newuidmap" // newuidmap(1) and newgidmap(1)
+	Landlock       Feature = "landlock"  // landlock(7), Linux 5.13
+	Cgroup         Feature = "cgroup"    // a cgroup v2 of its own in which the caller may mkdir(2)
+	Strace         Feature = "strace"    // strace(1), and a ptrace(2) that it may use
+	Compiler       Feature = "cc"        // a C compiler
+)
+
+// probes tell, each by trying, that a feature is there (nil) or what was found.
+var probes = map[Feature]func() error{
+	UserNamespaces: probeUserNamespaces,
+	SubordinateIDs: probeSubordinateIDs,
+	NewIDMap:       func() error { return lookPath("newuidmap", "newgidmap") },
+	Landlock:       probeLandlock,
+	Cgroup:         probeCgroup,
+	Strace:         func() error { return exec.Command("strace", "-f", "-o", "/dev/null", "true").Run() },
+	Compiler:       func() error { return lookPath("cc") },
+}
+
+// found remembers what each probe said, since a host does not change in a run.
+var found sync.Map
+
+// Require skips the test where the host lacks a feature, and says what was
+// probed and found. The test fails instead where PROCJAIL_REQUIRE, a list with
+// commas, has the feature or "all": CI knows what its machines have.
+func Require(t testing.TB, features ...Feature) {
+	t.Helper()
+	for _, feature := range features {
+		probe, ok := probes[feature]
+		if !ok {
+			t.Fatalf("internal error: no probe for feature %q", feature)
+		}
+		once, _ := found.LoadOrStore(feature, sync.OnceValue(probe))
+		if err := once.(func() error)(); err != nil {
+			missing(t, feature, fmt.Sprintf("probed %s, found: %v", feature, err))
+		}
+	}
+}
+
+// Unprivileged skips, or in CI fails, a test that runs as root: what it asserts
+// would hold for other reasons. `make test` as root runs it as procjail-test.
+func Unprivileged(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		missing(t, "unprivileged", "probed geteuid(2), found: root")
+	}
+}
+
+func missing(t testing.TB, feature Feature, text string) {
+	t.Helper()
+	required := strings.Split(os.Getenv("PROCJAIL_REQUIRE"), ",")
+	if slices.Contains(required, string(feature)) || slices.Contains(required, "all") {
+		t.Fatalf("%s (PROCJAIL_REQUIRE has it)", text)
+	}
+	t.Skip(text)
+}
+
+func lookPath(names ...string) error {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probeUserNamespaces starts true(1) in a user namespace. The errno comes from
+// clone(2), or from the write of the id map where a security module refuses it.
+func probeUserNamespaces() error {
+	cmd := exec.Command("true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 1, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 1, HostID: os.Getgid(), Size: 1}},
+	}
+	return cmd.Run()
+}
+
+func probeSubordinateIDs() error {
+	caller, err := user.Current()
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"/etc/subuid", "/etc/subgid"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		names := func(line string) bool {
+			owner, _, _ := strings.Cut(line, ":")
+			return owner == caller.Username || owner == caller.Uid
+		}
+		if !slices.ContainsFunc(strings.Split(string(text), "\n"), names) {
+			return fmt.Errorf("%s does not name %s", name, caller.Username)
+		}
+	}
+	return nil
+}
+
+func probeLandlock() error {
+	_, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		return os.NewSyscallError("landlock_create_ruleset", errno)
+	}
+	return nil
+}
+
+func probeCgroup() error {
+	dir, err := ownCgroup()
+	if err != nil {
+		return err
+	}
+	dir, err = os.MkdirTemp(dir, "procjail-probe")
+	if err != nil {
+		return err
+	}
+	return os.Remove(dir)
+}
+
+// ownCgroup returns the directory of the caller's cgroup v2, by cgroups(7): the
+// line of /proc/self/cgroup that begins with "0::", below where cgroup2 is.
+func ownCgroup() (string, error) {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		if below, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+				dir := filepath.Join(mount, below)
+				if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
+					return dir, nil
+				}
+			}
+		}
+	}
+	return "", fmt.Errorf("no cgroup v2 in /proc/self/cgroup: %q", text)
+}
