@@ -17,6 +17,11 @@ const Max Cap = 63
 
 // The capabilities that the set-up of a jail speaks of, and those that gocapability does not know.
 const (
+	Chown             = Cap(0)
+	DacOverride       = Cap(1)
+	DacReadSearch     = Cap(2)
+	Fowner            = Cap(3)
+	Fsetid            = Cap(4)
 	Setgid            = Cap(6)
 	Setuid            = Cap(7)
 	Setpcap           = Cap(8)

@@ -44,16 +44,11 @@ func Probe(s *plan.Spec) (*plan.Host, error) {
 	}
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
-	h.ProcCovered = procCovered()
+	h.Arguments.Addr, h.Arguments.Size = sys.Arguments()
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
 	}
-	h.Paths = make(map[string]plan.Path)
-	for _, src := range s.Sources(h.Home, h.Cwd) {
-		if _, ok := h.Paths[src.Path]; !ok {
-			h.Paths[src.Path] = probePath(src)
-		}
-	}
+	h.Paths = probePaths(s.Sources(h.Home, h.Cwd))
 	if s.Rootfs == "" && len(s.Argv) > 0 {
 		h.Program = program(s.Argv[0], h.Cwd)
 	}
@@ -87,22 +82,22 @@ func version(release string) (major, minor int) {
 	if i := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
 		b = rest[:i]
 	}
-	major, _ = strconv.Atoi(a)
-	minor, _ = strconv.Atoi(b)
-	return major, minor
+	x, _ := strconv.ParseUint(a, 10, 16)
+	y, _ := strconv.ParseUint(b, 10, 16)
+	return int(x), int(y)
 }
 
-// lastCap is the last capability that the kernel knows. Without /proc it is
-// the last one that this program knows: the kernel then refuses a number that
-// is too high, and says so.
+// lastCap is the last capability that the kernel knows: PR_CAPBSET_READ is
+// EINVAL for those after it. That needs no /proc.
 func lastCap() caps.Cap {
-	s, err := sys.ReadFile("/proc/sys/kernel/cap_last_cap")
-	if err == nil {
-		if n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 6); err == nil {
-			return caps.Cap(n)
-		}
+	last := caps.CheckpointRestore
+	for last < caps.Max && sys.KnowsCapability(uint(last)+1) {
+		last++
 	}
-	return caps.CheckpointRestore
+	for last > 0 && !sys.KnowsCapability(uint(last)) {
+		last--
+	}
+	return last
 }
 
 // home is HOME where that is an absolute path, otherwise what passwd(5) says.
@@ -116,10 +111,11 @@ func home(h *plan.Host) string {
 	return "/"
 }
 
-// procCovered lists the mounts below /proc that cover something. One on a
+// ProcCovered lists the mounts below /proc that cover something. Probe leaves
+// it out, since a table of mounts can be long; a dry run and a failure ask. One on a
 // directory that the kernel keeps for mounting (/proc/sys/fs/binfmt_misc,
 // /proc/fs/nfsd) covers nothing (fs/proc/generic.c:proc_create_mount_point).
-func procCovered() []string {
+func ProcCovered() []string {
 	text, err := sys.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil
@@ -148,13 +144,19 @@ func stdio(fd int) plan.Stdio {
 	if err != nil {
 		return plan.Stdio{}
 	}
-	link, _ := sys.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+	pipe := false
+	if st.Mode&unix.S_IFMT == unix.S_IFIFO {
+		link, _ := sys.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+		pipe = strings.HasPrefix(link, "pipe:[")
+	}
 	return plan.Stdio{
 		Open:  true,
-		Pipe:  strings.HasPrefix(link, "pipe:["),
+		Pipe:  pipe,
 		Read:  !path && mode != unix.O_WRONLY,
 		Write: !path && mode != unix.O_RDONLY,
 		Kind:  kind(st.Mode),
+
+		Terminal: kind(st.Mode) == plan.Device && sys.IsTerminal(fd),
 	}
 }
 
@@ -168,6 +170,28 @@ func kind(mode uint32) plan.FileKind {
 		return plan.Device
 	}
 	return plan.Other
+}
+
+// probePaths looks each path up once, for all that is wanted of it, and the
+// entries of a tree that is to be the root.
+func probePaths(list []plan.Source) map[string]plan.Path {
+	wanted := make(map[string]plan.Source, len(list))
+	for _, src := range list {
+		w := wanted[src.Path]
+		wanted[src.Path] = plan.Source{Path: src.Path, Link: src.Link || w.Link, Names: src.Names || w.Names}
+	}
+	paths := make(map[string]plan.Path, len(wanted))
+	for _, src := range wanted {
+		p := probePath(src)
+		paths[src.Path] = p
+		for _, name := range p.Names {
+			entry := filepath.Join(src.Path, name)
+			if _, ok := wanted[entry]; !ok {
+				paths[entry] = probePath(plan.Source{Path: entry, Link: true})
+			}
+		}
+	}
+	return paths
 }
 
 func probePath(src plan.Source) plan.Path {
@@ -235,9 +259,6 @@ func probeProgram(p string) plan.Program {
 		return plan.Program{Path: p, Err: errno(err)}
 	}
 	out := plan.Program{Path: p, Kind: kind(st.Mode), Mode: st.Mode & 0o7777, Size: st.Size, Readable: sys.Readable(p)}
-	if real, err := filepath.EvalSymlinks(p); err == nil {
-		out.Real = real
-	}
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(p)); err == nil {
 		out.Entry = filepath.Join(dir, filepath.Base(p))
 	}

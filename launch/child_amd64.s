@@ -1,8 +1,8 @@
 #include "textflag.h"
 
-// The child's side of a start. Nothing here uses the stack or the Go runtime:
-// the child has no goroutine, and after the second clone two processes run this
-// code on the same memory.
+// The child's side of a start. From the clone on nothing here uses the stack or
+// the Go runtime: the child has no goroutine, and after a second clone two
+// processes run this code on the same memory.
 //
 // In the loop:
 //	R12 the current op       BP  the first op
@@ -24,11 +24,25 @@
 	BTQ  $n, BX; \
 	JCC  next; \
 	MOVQ (reg), reg; \
+	MOVQ reg, CX; \
 	TESTQ reg, reg; \
 	JLT  passed
 
 // func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) int64
-TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
+//
+// Every signal is blocked around the clone, so that no handler of Go's ever
+// runs in the child, which inherits the mask. In the supervisor nothing can
+// move the goroutine to another thread meanwhile.
+TEXT ·cloneAndRun(SB), NOSPLIT, $16-56
+	MOVQ $-1, AX
+	MOVQ AX, all-8(SP)
+	MOVQ $14, AX // rt_sigprocmask(SIG_SETMASK, ~[], old, 8)
+	MOVQ $2, DI
+	LEAQ all-8(SP), SI
+	LEAQ old-16(SP), DX
+	MOVQ $8, R10
+	SYSCALL
+
 	MOVQ args+0(FP), DI
 	MOVQ size+8(FP), SI
 	MOVQ first+16(FP), R12
@@ -40,10 +54,17 @@ TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
 	TESTQ AX, AX
 	JEQ  child
 	MOVQ AX, ret+48(FP)
+
+	MOVQ $14, AX // rt_sigprocmask(SIG_SETMASK, old, NULL, 8)
+	MOVQ $2, DI
+	LEAQ old-16(SP), SI
+	XORL DX, DX
+	MOVQ $8, R10
+	SYSCALL
 	RET
 
 child:
-	MOVQ R8, BP
+	MOVQ R8, BP // it never returns
 	MOVQ R9, R15
 	MOVQ R15, R14
 	SHLQ $4, R14
@@ -105,7 +126,12 @@ advance:
 	INCQ R15
 	JMP  next
 
-passed: // an argument is the result of an entry that was skipped
+passed: // an argument is the result of an entry that was skipped, or failed
+	CMPQ -16(R13), $0
+	JNE  exit
+	MOVQ $0x8000000000000000, BX // notRun
+	CMPQ CX, BX
+	JEQ  lost
 	MOVQ $-125, AX
 	MOVQ AX, (R14)
 	JMP  advance
@@ -122,6 +148,9 @@ skip:
 	SHRQ $16, BX
 	JMP  skip
 
+lost:
+	MOVQ $-125, AX
+	MOVQ AX, (R14)
 fail:
 	INCQ R15
 	CMPQ -16(R13), $0

@@ -22,10 +22,20 @@
 	MOVD (OP_ARGS+8*n)(R19), reg; \
 	TBZ  $n, R23, next; \
 	MOVD (reg), reg; \
+	MOVD reg, R9; \
 	TBNZ $63, reg, passed
 
 // func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) int64
-TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
+TEXT ·cloneAndRun(SB), NOSPLIT, $16-56
+	MOVD $-1, R9
+	MOVD R9, all-8(SP)
+	MOVD $2, R0 // rt_sigprocmask(SIG_SETMASK, ~[], old, 8)
+	MOVD $all-8(SP), R1
+	MOVD $old-16(SP), R2
+	MOVD $8, R3
+	MOVD $135, R8
+	SVC
+
 	MOVD args+0(FP), R0
 	MOVD size+8(FP), R1
 	MOVD first+16(FP), R19
@@ -37,6 +47,13 @@ TEXT ·cloneAndRun(SB), NOSPLIT|NOFRAME, $0-56
 	SVC
 	CBZ  R0, next
 	MOVD R0, ret+48(FP)
+
+	MOVD $2, R0 // rt_sigprocmask(SIG_SETMASK, old, NULL, 8)
+	MOVD $old-16(SP), R1
+	MOVD $0, R2
+	MOVD $8, R3
+	MOVD $135, R8
+	SVC
 	RET
 
 next:
@@ -88,7 +105,12 @@ advance:
 	ADD  $1, R22
 	B    next
 
-passed: // an argument is the result of an entry that was skipped
+passed: // an argument is the result of an entry that was skipped, or failed
+	MOVD -16(R21), R10
+	CBNZ R10, exit
+	MOVD $0x8000000000000000, R10 // notRun
+	CMP  R10, R9
+	BEQ  lost
 	MOVD $-125, R0
 	MOVD R0, (R24)
 	B    advance
@@ -104,6 +126,9 @@ skip:
 	LSR  $16, R9
 	B    skip
 
+lost:
+	MOVD $-125, R0
+	MOVD R0, (R24)
 fail:
 	ADD  $1, R22
 	MOVD -16(R21), R9

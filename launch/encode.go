@@ -12,6 +12,14 @@ type program struct {
 	board *board
 	arena arena
 	first int // the index of init's first entry
+	refs  []ref
+}
+
+// ref is a place in a structure that takes the result of the supervisor's
+// entry i. The child's own results have op.also for that.
+type ref struct {
+	i  int
+	at unsafe.Pointer
 }
 
 // encode writes the table for p. Every pointer in it leads into memory that
@@ -114,11 +122,15 @@ func (w *encoder) Ref(b []byte, off int, fd plan.FD, _ func() string) {
 	p := w.arena.bytes(b)
 	at := unsafe.Add(p, off)
 	if k, ok := fd.Result(); ok {
-		from := &w.ops[w.producer[k]-1]
-		if from.also != 0 {
-			panic("internal error: two structures hold the result of one entry")
+		i := w.producer[k] - 1
+		switch from := &w.ops[i]; {
+		case w.plan.Entries[i].Stage == plan.Supervisor:
+			w.refs = append(w.refs, ref{i, at})
+		case from.also != 0:
+			panic("internal error: two structures hold the result of one entry of the child's")
+		default:
+			from.also = uint64(uintptr(at))
 		}
-		from.also = uint64(uintptr(at))
 	} else {
 		*(*int32)(at) = int32(fd)
 	}

@@ -59,12 +59,10 @@ type Usage struct {
 // Run makes the jail that p describes and waits until it has ended. Nothing of
 // it is left when Run returns.
 //
-// The error is a *StepError where an entry failed. The calling goroutine is
-// locked to its thread for as long as the jail lives, because init is told to
-// die with that thread.
+// The error is a *StepError where an entry failed. Init is told to die with the
+// thread that cloned it. The runtime ends no thread but one whose goroutine is
+// locked to it and ends, so that is when this process does.
 func Run(p *plan.Plan, opt Options) (Result, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	prog, err := encode(p)
 	if err != nil {
 		return Result{}, err
@@ -80,11 +78,9 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 	return r.result()
 }
 
-// cloneAndRun calls clone3(2) with args. In the supervisor it returns the
-// process id or a negative errno; in the child it runs table from first, the
-// op with that index, and never returns.
-//
-// Preconditions: every signal is blocked in the calling thread.
+// cloneAndRun calls clone3(2) with args, with every signal blocked. In the
+// supervisor it returns the process id or a negative errno; in the child it
+// runs table from first, the op with that index, and never returns.
 //
 //go:noescape
 func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, outcomes *outcome, index uintptr) int64
@@ -97,9 +93,8 @@ type run struct {
 
 	beganTicks uint64
 
-	mask  uint64 // the thread's signal mask, to be restored
-	pidfd int    // of init; 0 before it is there
-	owned []int  // descriptors to close at the end
+	pidfd int   // of init; 0 before it is there
+	owned []int // descriptors to close at the end
 }
 
 // supervise makes the supervisor's entries. At a failure it runs the plan's
@@ -123,10 +118,8 @@ func (r *run) entries(list []plan.Entry, base int) error {
 		}
 		index := base + i
 		switch s := list[i].Step.(type) {
-		case plan.SignalMask:
-			if err := r.signalMask(index, s); err != nil {
-				return err
-			}
+		case plan.SignalMask: // cloneAndRun's
+			r.prog.board.set(index, 0)
 		case plan.Clone3:
 			if err := r.clone3(index, s); err != nil {
 				return err
@@ -191,8 +184,10 @@ func (r *run) call(i int) error {
 		return r.stepError(i, errno)
 	}
 	r.prog.board.set(i, int64(n))
-	if o.also != 0 {
-		*(*int32)(addr(o.also)) = int32(n)
+	for _, ref := range r.prog.refs {
+		if ref.i == i {
+			*(*int32)(ref.at) = int32(n)
+		}
 	}
 	if r.plan.Entries[i].Out != 0 {
 		r.owned = append(r.owned, int(n))
@@ -206,22 +201,6 @@ func (r *run) call(i int) error {
 // addr is an address in the arena or the board, neither of which moves.
 func addr(v uint64) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }
 
-func (r *run) signalMask(i int, s plan.SignalMask) error {
-	set := r.mask
-	if s.All {
-		set = ^uint64(0)
-	}
-	old, err := sys.Sigprocmask(set)
-	if err != nil {
-		return r.stepError(i, errnoOf(err))
-	}
-	if s.All {
-		r.mask = old
-	}
-	r.prog.board.set(i, 0)
-	return nil
-}
-
 func (r *run) clone3(i int, s plan.Clone3) error {
 	args := r.prog.arena.bytes(s.CloneArgs())
 	k, _ := s.Pidfd.Result()
@@ -232,7 +211,6 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	pid := cloneAndRun(args, 64, &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
 	r.prog.board.set(i, pid)
 	if pid < 0 {
-		_, _ = sys.Sigprocmask(r.mask)
 		return r.stepError(i, unix.Errno(-pid))
 	}
 	r.pidfd = int(*slot)

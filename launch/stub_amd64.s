@@ -5,13 +5,17 @@
 // this program. It has three descriptors:
 //	0, 2  a pidfd of the supervisor, readable when that has ended
 //	1     an eventfd that takes the payload's wait status, plus one
-// and every signal is blocked. It reaps whatever is orphaned, passes on the
+// and every signal is blocked; its second argument is the payload's process
+// id, one digit. It reaps whatever is orphaned, passes on the
 // signals that come from outside, and ends when the payload or the supervisor
 // has ended; the kernel then kills what is left (pid_namespaces(7)).
 //
 // Its stack: 0 signal mask, 16 two struct pollfd, 64 struct signalfd_siginfo,
 // 192 the wait status, 200 the eventfd's number.
 TEXT ·initStub(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ 16(SP), AX // argv[1]
+	MOVBLZX (AX), R13
+	SUBL $48, R13 // '0'
 	SUBQ $256, SP
 
 	MOVQ $157, AX // prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE): for fs.suid_dumpable=1
@@ -42,7 +46,7 @@ reap: // wait4(-1, &status, WNOHANG|__WALL, NULL)
 	MOVQ $0x40000001, DX
 	XORL R10, R10
 	SYSCALL
-	CMPQ AX, $2 // the payload: the first process that a new namespace numbers after 1
+	CMPQ AX, R13
 	JEQ  ended
 	TESTQ AX, AX
 	JGT  reap
@@ -72,8 +76,8 @@ sleep: // ppoll(fds, 2, NULL, NULL, 8)
 	CMPL 76(SP), $0 // ssi_pid: 0 is somebody outside
 	JNE  sleep
 
-	MOVQ $62, AX // kill(2, signo)
-	MOVQ $2, DI
+	MOVQ $62, AX // kill(payload, signo)
+	MOVQ R13, DI
 	MOVL 64(SP), SI
 	SYSCALL
 	JMP  sleep

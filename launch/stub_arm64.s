@@ -3,6 +3,9 @@
 // PID 1; see stub_amd64.s, which this follows line by line. The stack starts at
 // 16, so that SP stays aligned.
 TEXT ·initStub(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 16(RSP), R9 // argv[1]
+	MOVBU (R9), R20
+	SUB  $48, R20 // '0'
 	SUB  $256, RSP
 
 	MOVD $4, R0 // prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE)
@@ -33,7 +36,7 @@ reap: // wait4(-1, &status, WNOHANG|__WALL, NULL)
 	MOVD $0, R3
 	MOVD $260, R8
 	SVC
-	CMP  $2, R0
+	CMP  R20, R0
 	BEQ  ended
 	CMP  $0, R0
 	BGT  reap
@@ -64,7 +67,7 @@ sleep: // ppoll(fds, 2, NULL, NULL, 8)
 	MOVWU 76(RSP), R9 // ssi_pid
 	CBNZ R9, sleep
 
-	MOVD $2, R0 // kill(2, signo)
+	MOVD R20, R0 // kill(payload, signo)
 	MOVD $129, R8
 	SVC
 	B    sleep

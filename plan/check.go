@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+
+	"golang.org/x/sys/unix"
 )
 
 // A rule looks at a whole plan and returns what is wrong with its order.
@@ -40,7 +42,7 @@ func (e *OrderError) Error() string {
 
 // Check returns an *OrderError if p breaks one of the rules of order.
 func Check(p *Plan) error {
-	for _, r := range rules {
+	for _, r := range append(rules, rule{"in each namespace before the payload", p.namespaces}) {
 		if err := r.check(p.Entries); err != nil {
 			if e, ok := err.(*OrderError); ok {
 				e.Rule = r.name
@@ -161,15 +163,42 @@ func boundingBeforeCapset(list []Entry) error {
 }
 
 // The filter judges every later call of the payload, so there is none but the
-// execve, which may try several paths.
+// execve, which may try several paths. A first filter that is as small as that
+// of a payload that is PID 1 lets the second be loaded.
 func filterThenExec(list []Entry) error {
 	f := first(list, is[SetFilter])
+	if f+1 < len(list) && is[SetFilter](list[f+1]) {
+		f++
+	}
 	if f+1 >= len(list) || !is[Execve](list[f+1]) {
 		return broken(list, f, "execve does not follow")
 	}
 	for i := f + 1; i < len(list) && list[i].Stage == Payload; i++ {
 		if !is[Execve](list[i]) {
 			return broken(list, i, "it comes after the filter")
+		}
+	}
+	return nil
+}
+
+// namespaces looks for the entry that puts init into each namespace.
+func (p *Plan) namespaces(list []Entry) error {
+	var in uint64
+	for i, e := range list {
+		switch s := e.Step.(type) {
+		case Clone3:
+			in |= s.Flags
+		case Setns:
+			if e.Stage == Init {
+				in |= s.Type
+			}
+		case Unshare:
+			if e.Stage == Init && s.Flags != unix.CLONE_NEWTIME { // for children only
+				in |= s.Flags
+			}
+		}
+		if missing := p.Namespaces &^ in; e.Stage == Payload && missing != 0 {
+			return broken(list, i, "it would not be in "+flags(missing, Namespaces))
 		}
 	}
 	return nil
@@ -190,6 +219,9 @@ func tiedAfterSetuid(list []Entry) error {
 	u := last(list, is[Setresuid])
 	if t < 0 || t < u {
 		return broken(list, max(u, 0), "the parent death signal is not set after it")
+	}
+	if t+1 >= len(list) || !is[PollAlive](list[t+1]) {
+		return broken(list, t, "nothing asks whether the parent was dead before it")
 	}
 	return nil
 }

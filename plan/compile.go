@@ -31,8 +31,8 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program,
-		c.clone, c.idMaps, c.network, c.clocks,
-		c.newRoot, c.mounts, c.handIn, c.stub, c.leaveOldRoot,
+		c.clone, c.idMaps, c.clocks, c.startNetwork, c.hostname,
+		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.stub, c.leaveOldRoot,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 	} {
 		if err := step(); err != nil {
@@ -62,6 +62,7 @@ type compiler struct {
 
 	alive, status, mapped, content FD // descriptors that init takes over from the supervisor
 	pid, pidfd                     FD
+	netPid, netNS                  FD // of the process that makes the network
 	root, stubFile                 FD
 	masked                         bool // the empty directory for masks is there
 	writable                       []string
@@ -131,7 +132,7 @@ func (c *compiler) identity() error {
 	}
 	c.keep = keep & caps.All(h.LastCap)
 	c.home = c.spec.homeInside(h)
-	return nil
+	return c.keepsToItself()
 }
 
 // streams refuses a directory as a standard stream: openat(2) and fchdir(2)
@@ -152,7 +153,7 @@ func (c *compiler) clone() error {
 	c.stage = Supervisor
 	c.alive = c.get(PidfdOpen{c.host.Pid})
 	if c.spec.Init == profiles.PID1Init {
-		c.status = c.get(Eventfd{})
+		c.status = c.get(Eventfd{unix.EFD_NONBLOCK})
 	}
 	if c.id.Method != userns.WriteSelf {
 		c.mapped = c.get(Eventfd{})
@@ -162,18 +163,19 @@ func (c *compiler) clone() error {
 	}
 	c.overlayDirs()
 	all := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
-	if c.spec.Net == profiles.NetNone && c.id.Method == userns.WriteSelf {
-		all |= unix.CLONE_NEWNET
+	c.plan.Namespaces = all | unix.CLONE_NEWTIME
+	if c.spec.Net == profiles.NetNone {
+		c.plan.Namespaces |= unix.CLONE_NEWNET
 	}
 	c.add(SignalMask{All: true})
 	c.pidfd = c.result()
 	c.pid = c.get(Clone3{Flags: all | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd})
+	c.add(SignalMask{})
 	if c.spec.Forward {
 		for _, sig := range forwarded {
 			c.add(Forward{sig, c.pidfd})
 		}
 	}
-	c.add(SignalMask{})
 	switch c.id.Method {
 	case userns.NewIDMap:
 		c.add(Newidmap{Program: c.host.Caller.NewUIDMap.Path, Pid: c.pid, Map: c.id.UIDMap})
@@ -195,8 +197,8 @@ func (c *compiler) clone() error {
 	// dies with it, and if it was too late for that it finds out.
 	c.stage = Init
 	c.tie()
-	c.add(PollAlive{c.alive}).Want = 0
 	c.add(CloseRange{3})
+	c.session()
 	return nil
 }
 
@@ -210,13 +212,16 @@ var forwarded = [...]unix.Signal{
 // one is what an eventfd is woken with: the number 1.
 var one = func() []byte { s := newStruct(8); s.u64(0, 1); return s }()
 
-// tie makes init die when the supervisor's thread does (PR_SET_PDEATHSIG).
+// tie makes init die when the supervisor's thread does (PR_SET_PDEATHSIG), or
+// now, if that has ended meanwhile: nobody sends the signal twice.
 func (c *compiler) tie() {
 	c.add(Prctl{prPdeathsig, Name{uint64(unix.SIGKILL), "SIGKILL"}})
+	c.add(PollAlive{c.alive}).Want = 0
 }
 
-// idMaps gives init its ids. With a range, init makes the namespaces that cost
-// the most while the supervisor is busy with newuidmap and newgidmap.
+// idMaps gives init its ids. Where others write the maps, init makes the
+// network namespace while they do, which takes longer than all the others
+// together.
 func (c *compiler) idMaps() error {
 	if c.id.Method == userns.WriteSelf {
 		// "deny" first: user_namespaces(7) wants it of an unprivileged
@@ -227,29 +232,61 @@ func (c *compiler) idMaps() error {
 		return nil
 	}
 	if c.spec.Net == profiles.NetNone {
+		c.from = c.spec.at("net")
 		c.add(Unshare{unix.CLONE_NEWNET})
 		c.loopback()
+		c.from = ""
 	}
 	c.add(Read{c.mapped, 8}).Want = 8
 	return nil
 }
 
-func (c *compiler) network() error {
-	c.from = c.spec.at("hostname")
-	c.add(Sethostname{c.spec.Hostname})
-	c.from = ""
-	if c.spec.Net == profiles.NetNone && c.id.Method == userns.WriteSelf {
-		c.loopback()
+// startNetwork makes the network namespace in a process of its own, where
+// there is nothing else to wait for: it is ready when the mounts are. The
+// process shares init's descriptors, and leaves it one of the namespace.
+//
+// It comes after clocks, since setns(2) into a time namespace is EUSERS for
+// whoever shares its memory (kernel/time/namespace.c:timens_install).
+func (c *compiler) startNetwork() error {
+	if c.spec.Net != profiles.NetNone || c.id.Method != userns.WriteSelf {
+		return nil
 	}
+	c.from = c.spec.at("net")
+	c.netPid = c.get(Clone{unix.CLONE_VM | unix.CLONE_FILES})
+	c.stage = Network
+	c.add(Unshare{unix.CLONE_NEWNET})
+	c.loopback()
+	c.netNS = c.get(Openat{Dir: AtFDCWD, Path: "/proc/self/ns/net", Flags: unix.O_CLOEXEC})
+	c.add(Exit{})
+	c.stage = Init
+	c.from = ""
 	return nil
 }
 
-func (c *compiler) loopback() {
+func (c *compiler) joinNetwork() error {
+	if c.netPid == 0 {
+		return nil
+	}
 	c.from = c.spec.at("net")
+	c.add(Reap{c.netPid})
+	c.add(Setns{c.netNS, unix.CLONE_NEWNET})
+	c.add(Close{c.netNS})
+	c.from = ""
+	return nil
+}
+
+func (c *compiler) hostname() error {
+	c.from = c.spec.at("hostname")
+	c.add(Sethostname{c.spec.Hostname})
+	c.from = ""
+	return nil
+}
+
+// loopback brings up the interface that leads nowhere.
+func (c *compiler) loopback() {
 	fd := c.get(Socket{})
 	c.add(InterfaceUp{fd, "lo"})
 	c.add(Close{fd})
-	c.from = ""
 }
 
 // clocks moves init into a time namespace whose clocks start near zero. The
@@ -268,14 +305,23 @@ func (c *compiler) clocks() error {
 // openPipes lets a payload with an id of its own open /dev/stdin, /dev/stdout
 // and /dev/stderr again where they are pipes, which belong to the caller with
 // mode 0600. A pipe has no name: who can open it holds it, or may trace who
-// does (proc(5), /proc/PID/fd).
+// does (proc(5), /proc/PID/fd). It opens in the direction that it is held in
+// and in no other: others may write to the same log, and their lines are not
+// the payload's to read.
 func (c *compiler) openPipes() error {
 	if c.id.ID != userns.SubID {
 		return nil
 	}
 	for i, s := range c.host.Stdio {
+		mode := uint32(0o600)
+		if s.Read {
+			mode |= 0o044
+		}
+		if s.Write {
+			mode |= 0o022
+		}
 		if s.Pipe {
-			c.add(Fchmod{FD(i), 0o666}).Skip = [2]Errno{Errno(unix.EPERM)}
+			c.add(Fchmod{FD(i), mode}).Skip = [2]Errno{Errno(unix.EPERM)}
 		}
 	}
 	return nil
@@ -288,7 +334,7 @@ func (c *compiler) stub() error {
 	if c.spec.Init != profiles.PID1Init {
 		return nil
 	}
-	const name = "procjail-init" // ps(1) shows it
+	const name = initName
 	fd := c.get(Openat{Dir: AtFDCWD, Path: name, Flags: unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC, Mode: 0o111})
 	c.whole(Write{fd, c.spec.InitImage})
 	c.add(Close{fd})
@@ -303,6 +349,7 @@ func (c *compiler) startPayload() error {
 	// Nothing of init's memory, which began as a copy of the supervisor's,
 	// can be read by the payload.
 	c.add(Prctl{prDumpable, Name{0, "SUID_DUMP_DISABLE"}})
+	c.forgetArguments()
 	if c.spec.Init == profiles.PID1Init {
 		c.add(Clone{unix.CLONE_VM | unix.CLONE_VFORK})
 	}
@@ -321,6 +368,7 @@ func (c *compiler) exec() error {
 	c.from = ""
 	c.add(Umask{0o022})
 	c.add(SignalMask{})
+	c.stayTied()
 	c.from = c.spec.at("seccomp")
 	c.add(SetFilter{c.spec.Filter.Name, c.spec.Filter.Program, c.spec.Filter.Flags})
 	c.from = ""
@@ -336,7 +384,13 @@ func (c *compiler) exec() error {
 		c.add(Dup3{c.alive, 0})
 		c.add(Dup3{c.status, 1})
 		c.add(Dup3{c.alive, 2})
-		c.add(ExecFD{c.stubFile, []string{"procjail-init"}})
+		// A new namespace numbers its processes from 1: init, the one that
+		// made the network, the payload.
+		payload := "2"
+		if c.netPid != 0 {
+			payload = "3"
+		}
+		c.add(ExecFD{c.stubFile, []string{initName, payload}})
 	}
 	return nil
 }

@@ -59,6 +59,9 @@ func (c *compiler) limits() error {
 		{Name{unix.RLIMIT_NPROC, "RLIMIT_NPROC"}, min(l.Pids, c.host.Nproc)},
 		{Name{unix.RLIMIT_FSIZE, "RLIMIT_FSIZE"}, l.FileSize},
 		{Name{unix.RLIMIT_CPU, "RLIMIT_CPU"}, l.CPUTime},
+		// What the caller was given for its own use: audio groups have 95.
+		{Name{unix.RLIMIT_NICE, "RLIMIT_NICE"}, 0},
+		{Name{unix.RLIMIT_RTPRIO, "RLIMIT_RTPRIO"}, 0},
 	} {
 		if r.n != profiles.Unlimited {
 			c.add(Prlimit{r.name, r.n, r.n})
@@ -156,9 +159,18 @@ func (c *compiler) program() error {
 		c.command.bind = true
 		return nil
 	}
+	if p.Size > copyMax {
+		return &Refusal{
+			What: what, Cause: "its mode " + modeText(p.Mode) + " keeps the payload's own id from it, and " + sizeText(uint64(p.Size)) + " are too much to copy",
+			Remedy: "chmod o+rx " + p.Path + ", or --id self", Exit: 126,
+		}
+	}
 	c.command.copy = true
 	return nil
 }
+
+// copyMax bounds what is copied into the jail, which takes memory.
+const copyMax = 4 << 30
 
 func notFoundRemedy(name string) string {
 	if strings.Contains(name, "/") {
@@ -206,7 +218,7 @@ func (c *compiler) handIn() error {
 	if s.node != nil && s.node.kind == leafNode {
 		shown = s.node.host
 	}
-	if shown == p.Path || shown == p.Entry || shown == p.Real {
+	if shown == p.Path || shown == p.Entry {
 		return nil // some mount shows it where it is on the host
 	}
 	if !c.command.copy {

@@ -10,19 +10,25 @@ import (
 	"github.com/Emmanuel326/procjail/userns"
 )
 
+// CoveredProc says why there can be no /proc of the jail's own on a host whose
+// /proc is covered at these places.
+func CoveredProc(covered []string) *Refusal {
+	return refuse("a /proc of the jail's own",
+		"this /proc is covered at "+strings.Join(covered, ", ")+", and the kernel gives no new proc to whoever cannot see all of the old one (mount_too_revealing)",
+		"start the container around procjail with an unmasked /proc: docker run --security-opt systempaths=unconfined, Kubernetes procMount: Unmasked")
+}
+
 // proc mounts a proc(5) that shows the jail's processes only.
 func (c *compiler) proc(m profiles.Mount) error {
 	if len(c.host.ProcCovered) > 0 {
-		return &Refusal{
-			What:   "a /proc of the jail's own",
-			Cause:  "this /proc is covered at " + strings.Join(c.host.ProcCovered, ", ") + ", and the kernel gives no new proc to whoever cannot see all of the old one (mount_too_revealing)",
-			Remedy: "start the container around procjail with an unmasked /proc: docker run --security-opt systempaths=unconfined, Kubernetes procMount: Unmasked",
-			Exit:   125,
-		}
+		return CoveredProc(c.host.ProcCovered)
 	}
 	at, err := c.mountPoint(m.Dest, true)
 	if err != nil {
 		return err
+	}
+	if at.path != "proc" || at.tree != "" { // what is masked in it is named from there
+		return refuse(m.From+" at "+quote(m.Dest), "proc goes to /proc and nowhere else", "name /proc")
 	}
 	fs := c.get(Fsopen{"proc"})
 	c.add(FsconfigCreate{fs})
@@ -87,6 +93,8 @@ func (c *compiler) dev(m profiles.Mount) error {
 	fs := c.get(Fsopen{"devpts"})
 	c.add(FsconfigString{fs, "ptmxmode", "0666"})
 	c.add(FsconfigString{fs, "mode", "0620"})
+	// All jails and users share kernel.pty.max, 4096 of them.
+	c.add(FsconfigString{fs, "max", "256"})
 	c.add(FsconfigCreate{fs})
 	c.attach(c.get(Fsmount{fs, unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC}), pts, true, "")
 	shm, err := c.mountPoint(path.Join(m.Dest, "shm"), true)
@@ -120,7 +128,7 @@ func (c *compiler) overlay(m profiles.Mount) error {
 		return err
 	}
 	upper := m.Upper
-	const scratch = ".overlay"
+	const scratch = scratchName
 	if m.Kind == profiles.OverlayTmp {
 		upper = scratch
 		size := m.Size
@@ -192,9 +200,7 @@ func (c *compiler) rootfs(list []profiles.Mount) ([]profiles.Mount, error) {
 	own := map[string]bool{} // what the profile makes itself
 	var kept []profiles.Mount
 	for _, m := range list {
-		host := m.Kind == profiles.ReadOnly || m.Kind == profiles.LikeHost || m.Kind == profiles.File ||
-			m.Kind == profiles.Passwd || m.Kind == profiles.Group || m.Kind == profiles.Link
-		if host && strings.HasPrefix(m.From, "profile ") {
+		if replaced(m) {
 			continue
 		}
 		kept = append(kept, m)
@@ -211,6 +217,16 @@ func (c *compiler) rootfs(list []profiles.Mount) ([]profiles.Mount, error) {
 	return append(out, kept...), nil
 }
 
+// replaced tells whether --rootfs stands in place of a mount: the profile's, of
+// what the host has or what would be made like it.
+func replaced(m profiles.Mount) bool {
+	switch m.Kind {
+	case profiles.ReadOnly, profiles.LikeHost, profiles.File, profiles.Passwd, profiles.Group, profiles.Link:
+		return strings.HasPrefix(m.From, "profile ")
+	}
+	return false
+}
+
 // Source is a path of the host that a plan depends on.
 type Source struct {
 	Path  string
@@ -219,17 +235,20 @@ type Source struct {
 }
 
 // Sources are the paths that a plan for s depends on: package host looks them
-// up, Compile reads them in Host.Paths.
+// up, with the entries of those whose Names are wanted, and Compile reads them
+// in Host.Paths.
 func (s *Spec) Sources(home, cwd string) []Source {
 	var out []Source
 	for _, m := range s.Mounts {
 		switch m.Kind {
 		case profiles.ReadOnly, profiles.ReadWrite, profiles.LikeHost, profiles.Overlay, profiles.OverlayTmp:
-			if s.Rootfs == "" || !strings.HasPrefix(m.From, "profile ") {
+			if s.Rootfs == "" || !replaced(m) {
 				out = append(out, Source{Path: expand(m.Source, home, cwd), Link: m.Kind == profiles.LikeHost})
 			}
 		case profiles.Hide:
-			out = append(out, Source{Path: expand(m.Dest, home, cwd)})
+			for _, p := range s.hidden(m, home, cwd) {
+				out = append(out, Source{Path: p})
+			}
 		case profiles.Proc:
 			for _, name := range m.Mask {
 				out = append(out, Source{Path: "/proc/" + name})
@@ -238,6 +257,23 @@ func (s *Spec) Sources(home, cwd string) []Source {
 	}
 	if s.Rootfs != "" {
 		out = append(out, Source{Path: expand(s.Rootfs, home, cwd), Names: true})
+	}
+	return out
+}
+
+// hidden are the paths of the host that may be shown where m hides: the same,
+// and the one below each source that is shown there or above.
+func (s *Spec) hidden(m profiles.Mount, home, cwd string) []string {
+	dest := expand(m.Dest, home, cwd)
+	out := []string{dest}
+	if s.Rootfs != "" {
+		out = append(out, path.Join(expand(s.Rootfs, home, cwd), dest))
+	}
+	for _, b := range s.Mounts {
+		at := expand(b.Dest, home, cwd)
+		if rest, below := strings.CutPrefix(dest, strings.TrimSuffix(at, "/")+"/"); below && b.Source != "" && b.Kind != profiles.Link {
+			out = append(out, path.Join(expand(b.Source, home, cwd), rest))
+		}
 	}
 	return out
 }

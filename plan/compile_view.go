@@ -98,7 +98,10 @@ func (c *compiler) mount(m profiles.Mount) error {
 // bind shows a directory or file of the host.
 func (c *compiler) bind(m profiles.Mount) error {
 	src := expand(m.Source, c.host.Home, c.host.Cwd)
-	p := c.host.Paths[src]
+	p, ok := c.host.Paths[src]
+	if !ok {
+		return refuse(m.From+" "+quote(src), "internal error: nobody has looked it up", "")
+	}
 	if p.Err != 0 {
 		if m.Optional && (p.Err == Errno(unix.ENOENT) || p.Err == Errno(unix.ENOTDIR)) {
 			return nil
@@ -149,8 +152,8 @@ func (c *compiler) writableBy(m profiles.Mount, src string, p Path) error {
 	if m.Dest == "/" {
 		return refuse(m.From+" "+quote(src), "it would make the whole root writable", "name a directory below")
 	}
-	if home := c.host.Home; m.From == "" && (src == home || strings.HasPrefix(home, src+"/")) {
-		return refuse("writable "+quote(src), "it holds the whole of your home", "go into a directory below it, or ask for --rw "+src)
+	if home := c.host.Home; m.Source == "." && (src == home || strings.HasPrefix(home, src+"/")) {
+		return refuse(m.From+" "+quote(src), "it holds the whole of your home", "go into a directory below it, or ask for --rw "+src)
 	}
 	if c.id.ID == userns.SubID && p.Mode&0o002 == 0 {
 		return refuse(m.From+" "+quote(src),
@@ -168,11 +171,11 @@ func modeText(m uint32) string {
 // way to it, on tmpfs of the jail's own. It never makes one in a directory of
 // the host's: there the place must exist.
 func (c *compiler) mountPoint(dest string, dir bool) (spot, error) {
-	if err := c.allowed(dest); err != nil {
-		return spot{}, err
-	}
 	s, err := c.view.walk(dest)
 	if err != nil {
+		return spot{}, err
+	}
+	if err := c.allowed(dest, s.path); err != nil {
 		return spot{}, err
 	}
 	if s.tree != "" {
@@ -203,13 +206,23 @@ func (c *compiler) mountPoint(dest string, dir bool) (spot, error) {
 	return s, nil
 }
 
-// allowed refuses places that are procjail's own.
-func (c *compiler) allowed(dest string) error {
+// Names in the new root that are procjail's own while it builds the jail.
+const (
+	emptyName   = ".empty"        // what a directory is masked with
+	scratchName = ".overlay"      // where an overlay's changes go that are thrown away
+	initName    = "procjail-init" // PID 1's program; ps(1) shows it
+)
+
+// allowed refuses places that are procjail's own: at is where dest leads.
+func (c *compiler) allowed(dest, at string) error {
+	top, _, below := strings.Cut(at, "/")
 	switch {
-	case dest == "/":
+	case at == ".":
 		return refuse(c.from, "the destination is the root itself", "--rootfs gives another root")
-	case strings.HasPrefix(dest, "/proc/"):
+	case top == "proc" && below:
 		return refuse(c.from+" at "+quote(dest), "a destination inside /proc would cover what the kernel shows of the jail", "name another destination")
+	case top == emptyName || top == scratchName || top == initName:
+		return refuse(c.from+" at "+quote(dest), "procjail uses that name while it builds the jail", "name another destination")
 	}
 	return nil
 }
@@ -273,9 +286,15 @@ func (c *compiler) hide(m profiles.Mount) error {
 	if s.node == nil && s.tree == "" {
 		return nil // not there to begin with
 	}
+	if err := c.allowed(m.Dest, s.path); err != nil {
+		return err
+	}
 	dir := s.node != nil && s.node.isDir()
 	if s.tree != "" {
-		p := c.host.Paths[s.tree]
+		p, ok := c.host.Paths[s.tree]
+		if !ok { // reached through a link, or in a file system of the jail's own
+			return refuse(m.From+" "+quote(m.Dest), "it leads to /"+s.path+" inside, of which nothing is known", "name that path")
+		}
 		if p.Err == Errno(unix.ENOENT) || p.Err == Errno(unix.ENOTDIR) {
 			return nil
 		}
@@ -283,9 +302,6 @@ func (c *compiler) hide(m profiles.Mount) error {
 			return refuse(m.From+" "+quote(m.Dest), p.Err.String()+" from stat on the host", "")
 		}
 		dir = p.Kind == Directory
-	}
-	if err := c.allowed(m.Dest); err != nil {
-		return err
 	}
 	c.mask(s, dir)
 	return nil
@@ -297,19 +313,18 @@ func (c *compiler) mask(at spot, dir bool) {
 		c.device("null", at)
 		return
 	}
-	const empty = ".empty"
 	if !c.masked {
 		c.masked = true
-		c.add(Mkdirat{AtFDCWD, empty, 0o555})
+		c.add(Mkdirat{AtFDCWD, emptyName, 0o555})
 	}
-	fd := c.get(OpenTree{Dir: AtFDCWD, Path: empty})
+	fd := c.get(OpenTree{Dir: AtFDCWD, Path: emptyName})
 	c.add(MountSetattr{FD: fd, Set: attrRO})
 	c.attach(fd, at, true, "")
 }
 
 func (c *compiler) link(target, dest string) error {
-	if err := c.allowed(dest); err != nil {
-		return err
+	if dest == "/" {
+		return c.allowed(dest, ".")
 	}
 	s, err := c.view.walk(path.Dir(dest))
 	if err != nil {
@@ -324,7 +339,18 @@ func (c *compiler) link(target, dest string) error {
 		}
 	}
 	at := path.Join(s.path, path.Base(dest))
-	if s, err := c.view.walk("/" + at); err == nil && s.node != nil {
+	if err := c.allowed(dest, at); err != nil {
+		return err
+	}
+	var there *node // the link itself, and not where it leads
+	if s.node != nil {
+		there = s.node.kids[path.Base(dest)]
+	}
+	switch {
+	case there == nil:
+	case there.kind == linkNode && there.target == target:
+		return nil
+	default:
 		return refuse(c.from+" at "+quote(dest), "something is there already", "name another destination")
 	}
 	c.add(Symlinkat{target, AtFDCWD, at})
@@ -347,11 +373,11 @@ func (c *compiler) file(dest, content string) error {
 
 // create opens a new file for writing, and makes the directories on the way.
 func (c *compiler) create(dest string, mode uint32) (FD, error) {
-	if err := c.allowed(dest); err != nil {
-		return 0, err
-	}
 	s, err := c.view.walk(dest)
 	if err != nil {
+		return 0, err
+	}
+	if err := c.allowed(dest, s.path); err != nil {
 		return 0, err
 	}
 	if s.node != nil || s.tree != "" {

@@ -29,7 +29,7 @@ var goldens = []struct {
 	{"no-subordinate-ids", strict, plantest.NoSubordinate},
 	{"build", func() *plan.Spec { return plantest.Spec("build", "make", "-j2") }, func() *plan.Host {
 		h := plantest.Ordinary()
-		h.Program.Path, h.Program.Real, h.Program.Entry = "/usr/bin/make", "/usr/bin/make", "/usr/bin/make"
+		h.Program.Path, h.Program.Entry = "/usr/bin/make", "/usr/bin/make"
 		return h
 	}},
 	{"container-with-masked-proc", strict, func() *plan.Host {
@@ -52,7 +52,7 @@ var goldens = []struct {
 	{"private-program", func() *plan.Spec { return plantest.Spec("strict", "./untrusted", "--all") }, func() *plan.Host {
 		h := plantest.Ordinary()
 		h.Program = plan.Program{
-			Path: "/home/alice/src/untrusted", Real: "/home/alice/src/untrusted", Entry: "/home/alice/src/untrusted",
+			Path: "/home/alice/src/untrusted", Entry: "/home/alice/src/untrusted",
 			Kind: plan.Regular, Mode: 0o700, Size: 3 << 30, Readable: true,
 		}
 		return h

@@ -31,7 +31,7 @@ func TestDestinations(t *testing.T) {
 		want   []string // of the calls, in this order
 		err    string
 	}{
-		{"through a relative link", []profiles.Mount{ro("/srv/shared", "/bin")}, []string{`openat2(fd7, "usr/bin", `, `move_mount(fd`}, ""},
+		{"through a relative link", []profiles.Mount{ro("/srv/shared", "/bin")}, []string{`openat2(fd9, "usr/bin", `, `move_mount(fd`}, ""},
 		{"through an absolute link", []profiles.Mount{ro("/srv/shared", "/var/run/x")}, []string{`mkdirat(AT_FDCWD, "run/x", 0755)`, `AT_FDCWD, "run/x", `}, ""},
 		{"in argv order", []profiles.Mount{tmpfs("/data"), ro("/srv/data.txt", "/data/in")}, []string{`AT_FDCWD, "data", MOVE`, `mknodat(AT_FDCWD, "data/in", `, `AT_FDCWD, "data/in", MOVE`}, ""},
 		{"the later covers the earlier", []profiles.Mount{ro("/srv/data.txt", "/data/in"), tmpfs("/data")}, []string{`AT_FDCWD, "data/in", MOVE`, `AT_FDCWD, "data", MOVE`}, ""},

@@ -123,12 +123,17 @@ var spellings = []struct {
 	{plan.PollAlive{Pidfd: fd0}, `ppoll([{fd=fd0, events=POLLIN}], 1, {tv_sec=0, tv_nsec=0}, NULL)`},
 	{plan.PidfdSendSignal{Pidfd: fd0, Signal: unix.SIGKILL}, `pidfd_send_signal(fd0, SIGKILL, NULL, 0)`},
 	{plan.Waitid{Pidfd: fd0}, `waitid(P_PIDFD, fd0, [128 bytes], WEXITED, [144 bytes])`},
+	{plan.Reap{Pid: fd0}, `wait4(fd0, NULL, 0, NULL)`},
+	{plan.Exit{}, `exit_group(0)`},
+	{plan.Forward{Signal: unix.SIGTERM, Pidfd: fd0}, `rt_sigaction(SIGTERM, {sa_handler=pidfd_send_signal(fd0), sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}, NULL, 8)`},
 	{plan.SignalMask{All: true}, `rt_sigprocmask(SIG_SETMASK, ~[], NULL, 8)`},
 	{plan.SignalMask{}, `rt_sigprocmask(SIG_SETMASK, [], NULL, 8)`},
 	{
 		plan.Execve{Path: "/bin/x", Argv: []string{"x", "\x1b", strings.Repeat("a", 257)}, Env: []string{}},
 		`execve("/bin/x", ["x", "\x1b", "` + strings.Repeat("a", 256) + `"...], [])`,
 	},
+	{plan.Setsid{}, `setsid()`},
+	{plan.ForgetArguments{Addr: 0x7ffc00001000, Size: 4096}, `madvise(argv, 4096, MADV_DONTNEED)`},
 	{plan.ExecFD{FD: fd0, Argv: []string{"procjail-init"}}, `execveat(fd0, "", ["procjail-init"], [], AT_EMPTY_PATH)`},
 }
 

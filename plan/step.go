@@ -99,15 +99,16 @@ func (f FD) String() string {
 // Stage is the process that performs an entry.
 type Stage uint8
 
-// The three processes of a start.
+// The processes of a start.
 const (
 	Supervisor Stage = iota // procjail itself, outside
 	Init                    // the cloned child: builds the jail, becomes PID 1
+	Network                 // a child of init that makes the network meanwhile, and ends
 	Payload                 // the child of init that becomes the program
 )
 
 func (s Stage) String() string {
-	return [...]string{"supervisor", "init", "payload"}[s]
+	return [...]string{"supervisor", "init", "network", "payload"}[s]
 }
 
 // Entry is one line of a Plan.
@@ -133,6 +134,9 @@ type Plan struct {
 	// Notes are resource features that are not in force on this host, and
 	// why: one line each, for standard error and the report.
 	Notes []string
+	// Namespaces are the CLONE_NEW* flags of those that the payload is in and
+	// the caller is not.
+	Namespaces uint64
 	// Results is how many FDs stand for results.
 	Results int
 

@@ -17,7 +17,7 @@ var Namespaces = []Name{
 
 // The low byte of clone's flags is a signal.
 var cloneFlags = append([]Name{
-	{unix.CLONE_VM, "CLONE_VM"}, {unix.CLONE_VFORK, "CLONE_VFORK"},
+	{unix.CLONE_VM, "CLONE_VM"}, {unix.CLONE_FILES, "CLONE_FILES"}, {unix.CLONE_VFORK, "CLONE_VFORK"},
 	{unix.CLONE_PIDFD, "CLONE_PIDFD"}, {unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
 	{uint64(unix.SIGCHLD), "SIGCHLD"},
 }, Namespaces...)
@@ -47,9 +47,9 @@ func (s Clone3) Write(w Writer) {
 	w.Int(64)
 }
 
-// Clone is clone(2) in init: the child is the payload. With CLONE_VM and
-// CLONE_VFORK no memory is copied, and init goes on when the payload has
-// called execve or has ended.
+// Clone is clone(2) in init, with CLONE_VM: no memory is copied. The child is
+// the payload, and with CLONE_VFORK init goes on when that has called execve
+// or has ended; or it makes the network, and init goes on at once.
 type Clone struct{ Flags uint64 }
 
 func (s Clone) Write(w Writer) {
@@ -120,12 +120,14 @@ func (s PidfdOpen) Write(w Writer) {
 
 // Eventfd is eventfd2(2): a counter of 64 bits that one process writes and
 // another reads.
-type Eventfd struct{}
+type Eventfd struct{ Flags uint64 }
+
+var eventFlags = []Name{{unix.EFD_CLOEXEC, "EFD_CLOEXEC"}, {unix.EFD_NONBLOCK, "EFD_NONBLOCK"}}
 
 func (s Eventfd) Write(w Writer) {
 	w.Call("eventfd2", unix.SYS_EVENTFD2)
 	w.Int(0)
-	w.Symbol(unix.EFD_CLOEXEC, "EFD_CLOEXEC")
+	w.Flags(s.Flags|unix.EFD_CLOEXEC, eventFlags)
 }
 
 // PollAlive is ppoll(2) of a pidfd with no wait: 0 while the process lives, 1
@@ -206,6 +208,41 @@ func (s Forward) Write(w Writer) {
 	w.Int(8)
 }
 
+// Reap is wait4(2) for a child of init.
+type Reap struct{ Pid FD }
+
+func (s Reap) Write(w Writer) {
+	w.Call("wait4", unix.SYS_WAIT4)
+	w.FD(s.Pid)
+	w.Null()
+	w.Symbol(0, "0")
+	w.Null()
+}
+
+// Exit is exit_group(2).
+type Exit struct{}
+
+func (s Exit) Write(w Writer) {
+	w.Call("exit_group", unix.SYS_EXIT_GROUP)
+	w.Int(0)
+}
+
+// Setsid is setsid(2): a new session, with no terminal.
+type Setsid struct{}
+
+func (s Setsid) Write(w Writer) { w.Call("setsid", unix.SYS_SETSID) }
+
+// ForgetArguments is madvise(2) MADV_DONTNEED on the pages that hold a command
+// line: they read as zeros from then on.
+type ForgetArguments Arguments
+
+func (s ForgetArguments) Write(w Writer) {
+	w.Call("madvise", unix.SYS_MADVISE)
+	w.Symbol(s.Addr, "argv")
+	w.Int(int64(s.Size))
+	w.Symbol(unix.MADV_DONTNEED, "MADV_DONTNEED")
+}
+
 // Execve is execve(2).
 type Execve struct {
 	Path      string
@@ -247,5 +284,9 @@ func (PidfdSendSignal) sealed() {}
 func (Waitid) sealed()          {}
 func (SignalMask) sealed()      {}
 func (Forward) sealed()         {}
+func (Reap) sealed()            {}
+func (Exit) sealed()            {}
+func (Setsid) sealed()          {}
+func (ForgetArguments) sealed() {}
 func (Execve) sealed()          {}
 func (ExecFD) sealed()          {}

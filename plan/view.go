@@ -72,6 +72,9 @@ func (v *view) walk(dest string) (spot, error) {
 		case "", ".":
 			continue
 		case "..":
+			if cur == nil { // ENOENT to the kernel
+				return spot{}, refuse("destination "+quote(dest), `a symbolic link leads through "..", from /`+here()+", which is not there", "name another destination")
+			}
 			if len(at) > 0 {
 				at = at[:len(at)-1]
 			}
@@ -90,7 +93,7 @@ func (v *view) walk(dest string) (spot, error) {
 			return s, nil
 		}
 		if cur != nil && cur.kind != dirNode {
-			return spot{}, refuse("destination "+quote(dest), "/"+here()+" inside is no directory", "")
+			return spot{}, refuse("destination "+quote(dest), "/"+here()+" inside is no directory", "name another destination")
 		}
 		var next *node
 		if cur != nil {
@@ -98,7 +101,7 @@ func (v *view) walk(dest string) (spot, error) {
 		}
 		if next != nil && next.kind == linkNode {
 			if links++; links > maxLinks {
-				return spot{}, refuse("destination "+quote(dest), "a loop of symbolic links", "")
+				return spot{}, refuse("destination "+quote(dest), "a loop of symbolic links", "name another destination")
 			}
 			if path.IsAbs(next.target) {
 				at, cur = nil, v.root

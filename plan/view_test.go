@@ -21,6 +21,7 @@ func model() *view {
 	v.put("self", &node{kind: linkNode, target: "self/x"})
 	v.put("top", &node{kind: linkNode, target: "/"})
 	v.put("up", &node{kind: linkNode, target: "../../../.."})
+	v.put("astray", &node{kind: linkNode, target: "new/../etc"})
 	v.put("dangling", &node{kind: linkNode, target: "new/place"})
 	return v
 }
@@ -54,6 +55,7 @@ func TestWalk(t *testing.T) {
 		{dest: "/loop/a", err: `destination "/loop/a": a loop of symbolic links`},
 		{dest: "/loop/b/c", err: `destination "/loop/b/c": a loop of symbolic links`},
 		{dest: "/self", err: `destination "/self": a loop of symbolic links`},
+		{dest: "/astray", err: `destination "/astray": a symbolic link leads through "..", from /new, which is not there`},
 		{dest: "/etc/passwd/x", err: `destination "/etc/passwd/x": /etc/passwd inside is no directory`},
 		{dest: "/etc/hosts/x", err: `destination "/etc/hosts/x": /etc/hosts inside is no directory`},
 	} {

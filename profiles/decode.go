@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -41,16 +42,16 @@ type file struct {
 	Seccomp     *string                        `toml:"seccomp"`
 	Landlock    *bool                          `toml:"landlock"`
 	Keep        []string                       `toml:"keep-capabilities"`
-	Home        *value[string, pathParser]     `toml:"home"`
-	Workdir     *value[string, pathParser]     `toml:"workdir"`
+	Home        *value[string, ownParser]      `toml:"home"`
+	Workdir     *value[string, ownParser]      `toml:"workdir"`
 	Env         []value[EnvRule, envParser]    `toml:"env"`
 	Limits      struct {
 		Memory   *value[uint64, sizeParser]    `toml:"memory"`
 		Swap     *value[uint64, sizeParser]    `toml:"swap"`
-		Pids     *value[uint64, sizeParser]    `toml:"pids"`
+		Pids     *value[uint64, countParser]   `toml:"pids"`
 		CPUs     *float64                      `toml:"cpus"`
 		Core     *value[uint64, sizeParser]    `toml:"core"`
-		Nofile   *value[uint64, sizeParser]    `toml:"nofile"`
+		Nofile   *value[uint64, countParser]   `toml:"nofile"`
 		FileSize *value[uint64, sizeParser]    `toml:"file-size"`
 		CPUTime  *value[uint64, secondsParser] `toml:"cpu-time"`
 		Tmpfs    *value[uint64, sizeParser]    `toml:"tmpfs"`
@@ -82,10 +83,9 @@ func Parse(r io.Reader, name string) (*Profile, error) {
 	if len(data) > maxFile {
 		return nil, &Error{File: name, Err: fmt.Errorf("larger than %d bytes", maxFile)}
 	}
-	var f file
-	dec := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields()
-	if err := dec.Decode(&f); err != nil {
-		return nil, located(name, err)
+	f, err := decode(data)
+	if err != nil {
+		return nil, located(name, data, err)
 	}
 	p := &Profile{Landlock: true, Hostname: "jail", Seccomp: "strict", UID: 1000, GID: 1000, Home: "/home/user", Limits: noLimits}
 	if f.Extends != "" {
@@ -110,7 +110,14 @@ var noLimits = Limits{
 	FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 64 << 20,
 }
 
-func located(name string, err error) error {
+func decode(data []byte) (f file, err error) {
+	err = toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&f)
+	return f, err
+}
+
+// located adds the place, which go-toml leaves out of an error of a number's
+// UnmarshalText: it is the first line with which the file gives that error.
+func located(name string, data []byte, err error) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		first := strict.Errors[0]
@@ -120,9 +127,40 @@ func located(name string, err error) error {
 	var dec *toml.DecodeError
 	if errors.As(err, &dec) {
 		line, col := dec.Position()
-		return &Error{File: name, Line: line, Col: col, Err: errors.New(strings.TrimPrefix(dec.Error(), "toml: "))}
+		return &Error{File: name, Line: line, Col: col, Err: errors.New(plain(dec))}
 	}
-	return &Error{File: name, Err: err}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	n := sort.Search(len(lines), func(i int) bool {
+		_, e := decode(bytes.Join(lines[:i+1], nil))
+		return e != nil && e.Error() == err.Error()
+	})
+	return &Error{File: name, Line: n + 1, Col: 1, Err: err}
+}
+
+// plain says what was wanted instead of a value of the wrong type without the
+// names of Go types.
+func plain(e *toml.DecodeError) string {
+	text := strings.TrimPrefix(e.Error(), "toml: ")
+	found, wanted, ok := strings.Cut(strings.TrimPrefix(text, "cannot decode TOML "), " into struct field ")
+	if !ok {
+		return text
+	}
+	_, wanted, _ = strings.Cut(wanted, " of type ")
+	switch strings.TrimPrefix(wanted, "*") {
+	case "bool":
+		wanted = "true or false"
+	case "string":
+		wanted = "a string"
+	case "float64":
+		wanted = "a number"
+	default:
+		if strings.HasPrefix(wanted, "[]") {
+			wanted = "a list"
+		} else {
+			wanted = "another type"
+		}
+	}
+	return strings.Join(e.Key(), ".") + ": want " + wanted + ", not " + found
 }
 
 func (f *file) apply(p *Profile) error {
@@ -186,9 +224,10 @@ func (m mountLine) mount(from string) (Mount, error) {
 	k := m.Type.v
 	out := Mount{Kind: k, Source: m.Source, Dest: m.Path.v, Optional: m.Optional, Content: m.Content, RO: m.ReadOnly, Mask: m.Mask, From: from}
 	binds := k == ReadOnly || k == ReadWrite || k == LikeHost || k == OverlayTmp
-	switch {
-	case binds && m.Source == "":
+	if binds && m.Source == "" {
 		out.Source = out.Dest
+	}
+	switch {
 	case k == Link && m.Source == "":
 		return Mount{}, errors.New("a link needs its target as source")
 	case m.Source != "" && !binds && k != Link:
@@ -200,6 +239,11 @@ func (m mountLine) mount(from string) (Mount, error) {
 	case (m.Size != nil || m.Mode != nil) && k != Tmpfs && k != OverlayTmp:
 		return Mount{}, fmt.Errorf("size and mode are for type tmpfs, not %s", k)
 	}
+	if m.Source != "" {
+		if err := sourceOf(k, m.Source); err != nil {
+			return Mount{}, fmt.Errorf("source: %w", err)
+		}
+	}
 	for _, name := range m.Mask {
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 			return Mount{}, fmt.Errorf("mask %q: want the name of an entry of /proc", name)
@@ -209,4 +253,16 @@ func (m mountLine) mount(from string) (Mount, error) {
 	out.Mode = 0o755
 	m.Mode.to(&out.Mode)
 	return out, nil
+}
+
+// sourceOf checks what a mount shows, or what a link says.
+func sourceOf(k Kind, s string) error {
+	if k != Link {
+		_, err := ParsePath(s)
+		return err
+	}
+	if strings.ContainsRune(s, 0) || len(s) > 4095 {
+		return fmt.Errorf("%q: want the target of a link, without a NUL byte, of at most 4095 bytes", s)
+	}
+	return nil
 }

@@ -71,8 +71,14 @@ func ParseSize(s string) (uint64, error) {
 		return Unlimited, nil
 	}
 	digits := strings.TrimRight(s, "KMGTkmgtiB")
-	unit := strings.ToUpper(strings.TrimSuffix(strings.TrimSuffix(s[len(digits):], "B"), "i"))
+	unit := strings.ToUpper(s[len(digits):])
+	if n := len(unit); n > 1 { // after a letter
+		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "IB"), "B")
+	} else if unit == "B" {
+		unit = ""
+	}
 	shift, ok := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
+	ok = ok && (unit != "" || len(s)-len(digits) <= 1)
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil || !ok || n > 1<<62>>shift {
 		return 0, fmt.Errorf("size %q: want a number of bytes such as 65536, 64K, 512M, 2G, or infinity", s)
@@ -148,7 +154,9 @@ type (
 	pid1Parser     struct{}
 	kindParser     struct{}
 	pathParser     struct{}
+	ownParser      struct{}
 	sizeParser     struct{}
+	countParser    struct{}
 	secondsParser  struct{}
 	modeParser     struct{}
 	envParser      struct{}
@@ -175,7 +183,9 @@ func (kindParser) parse(s string) (Kind, error) {
 	return 0, fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp", s)
 }
 
-func (pathParser) parse(s string) (string, error) {
+func (pathParser) parse(s string) (string, error) { return ParsePath(s) }
+
+func (ownParser) parse(s string) (string, error) {
 	if s == "caller" {
 		return "", nil // the caller's own, which is not known here
 	}
@@ -199,4 +209,15 @@ func (modeParser) parse(s string) (uint32, error) {
 		return 0, fmt.Errorf("mode %q: want octal digits such as \"0755\"", s)
 	}
 	return uint32(m), nil
+}
+
+func (countParser) parse(s string) (uint64, error) {
+	if s == "infinity" || s == "unlimited" {
+		return Unlimited, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("count %q: want a number such as 128, up to 2147483647, or infinity", s)
+	}
+	return n, nil
 }

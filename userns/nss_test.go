@@ -55,9 +55,9 @@ func TestParsePasswd(t *testing.T) {
 		uid  uint32
 		want Login
 	}{
-		{0, Login{"root", 0, 0}},
-		{1001, Login{"alice", 1001, 1002}},
-		{3000000000, Login{"big", 3000000000, 3000000001}},
+		{0, Login{"root", 0, 0, "/root"}},
+		{1001, Login{"alice", 1001, 1002, "/home/alice"}},
+		{3000000000, Login{"big", 3000000000, 3000000001, "/"}},
 	} {
 		if got, err := ParsePasswd(strings.NewReader(in), tt.uid); got != tt.want || err != nil {
 			t.Errorf("ParsePasswd(%d) = %v, %v, want %v", tt.uid, got, err, tt.want)

@@ -40,7 +40,7 @@ func TestLookupFiles(t *testing.T) {
 		subgidFile: "1001:200000:65536\nalice:x:y\n",
 	})
 	login, uids, gids := s.Lookup(1001)
-	if diff := cmp.Diff(&Login{"alice", 1001, 1001}, login); diff != "" {
+	if diff := cmp.Diff(&Login{"alice", 1001, 1001, "/home/alice"}, login); diff != "" {
 		t.Error(diff)
 	}
 	if uids.Name != subuidFile || !cmp.Equal(uids.Ranges, []Range{{100000, 65536}}) || len(uids.Overlaps) != 1 || uids.Err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/host"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
@@ -66,6 +67,11 @@ func explain(e *launch.StepError, spec *plan.Spec, h *plan.Host, p *plan.Plan) f
 		}
 	case plan.Chdir:
 		return explainChdir(s, e.Errno)
+	case plan.FsconfigCreate, plan.Fsmount:
+		if covered := host.ProcCovered(); e.Errno == unix.EPERM && len(covered) > 0 {
+			r := plan.CoveredProc(covered)
+			return finding{cause: r.Cause, remedy: r.Remedy}
+		}
 	case plan.Sendfile, plan.Write:
 		if e.Errno == unix.ENOSPC || e.Errno == 0 && e.Got < e.Entry.Want {
 			return finding{cause: "the file got larger since it was looked up, or memory ran out"}

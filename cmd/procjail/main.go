@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,6 +48,9 @@ func run(opt *options) int {
 	if err != nil {
 		return fail(err)
 	}
+	if opt.dryRun {
+		facts.ProcCovered = host.ProcCovered()
+	}
 	p, err := plan.Compile(spec, facts)
 	if err != nil {
 		return fail(err)
@@ -60,10 +64,12 @@ func run(opt *options) int {
 	if code := opt.degraded(p); code != 0 {
 		return code
 	}
+	planned := time.Since(began)
 	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p)})
 	if err != nil {
 		return failStep(err, spec, facts, p)
 	}
+	opt.sayTimes(p, res, planned)
 	opt.ended(spec)
 	return exitStatus(res.Status)
 }

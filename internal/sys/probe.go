@@ -45,6 +45,19 @@ func NoNewPrivs() bool {
 	return n == 1
 }
 
+// KnowsCapability calls prctl(2) PR_CAPBSET_READ, which is EINVAL for a
+// capability that the kernel does not have.
+func KnowsCapability(n uint) bool {
+	_, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(n), 0, 0, 0)
+	return err == nil
+}
+
+// IsTerminal calls ioctl(2) TCGETS, which is ENOTTY for what is no terminal.
+func IsTerminal(fd int) bool {
+	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	return err == nil
+}
+
 // Effective calls capget(2) and returns the effective set of this thread, bit
 // n for capability n.
 func Effective() (uint64, error) {

@@ -20,17 +20,6 @@ func MmapShared(n int) ([]byte, error) {
 // Munmap calls munmap(2) on what MmapShared returned.
 func Munmap(b []byte) { _ = unix.Munmap(b) }
 
-// Sigprocmask calls rt_sigprocmask(2) with SIG_SETMASK for the calling thread
-// and returns the mask it had. The goroutine must be locked to its thread.
-func Sigprocmask(set uint64) (old uint64, err error) {
-	_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
-		uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	if e != 0 {
-		return 0, os.NewSyscallError("rt_sigprocmask", e)
-	}
-	return old, nil
-}
-
 // Sigaction calls rt_sigaction(2): the machine code at handler is called for
 // sig on the alternate signal stack, with every signal blocked. restorer is
 // what it returns to, 0 where the kernel has its own.
@@ -83,4 +72,20 @@ func ReadEventfd(fd int) (uint64, error) {
 		}
 		return 0, os.NewSyscallError("read", err)
 	}
+}
+
+// Arguments returns the pages that hold the command line of this process, of
+// which os.Args are no copy (runtime.goargs). They may hold more.
+func Arguments() (addr, size uint64) {
+	if len(os.Args) == 0 {
+		return 0, 0
+	}
+	page := uint64(os.Getpagesize())
+	last := os.Args[len(os.Args)-1]
+	from := uint64(uintptr(unsafe.Pointer(unsafe.StringData(os.Args[0])))) &^ (page - 1)
+	to := uint64(uintptr(unsafe.Pointer(unsafe.StringData(last)))) + uint64(len(last)) + 1
+	if from == 0 || to < from {
+		return 0, 0
+	}
+	return from, (to - from + page - 1) &^ (page - 1)
 }

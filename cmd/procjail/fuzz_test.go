@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+func TestCutColon(t *testing.T) {
+	for _, tt := range []struct{ in, before, after string }{
+		{"/a", "/a", ""},
+		{"/a:/b", "/a", "/b"},
+		{"/a:", "/a", ""},
+		{":/b", "", "/b"},
+		{"/a:/b:/c", "/a", "/b:/c"},
+		{`/a\:b`, "/a:b", ""},
+		{`/a\:b:/c`, "/a:b", "/c"},
+		{`/a\:b:/c\:d`, "/a:b", `/c\:d`},
+		{`/a\`, `/a\`, ""},
+		{`/a\b:/c`, `/a\b`, "/c"},
+		{"", "", ""},
+	} {
+		if before, after := cutColon(tt.in); before != tt.before || after != tt.after {
+			t.Errorf("cutColon(%q) = %q, %q, want %q, %q", tt.in, before, after, tt.before, tt.after)
+		}
+	}
+}
+
+func FuzzCutColon(f *testing.F) {
+	f.Add(`/a\:b:/c`)
+	f.Fuzz(func(t *testing.T, s string) {
+		before, after := cutColon(s)
+		if len(before)+len(after) > len(s) {
+			t.Errorf("cutColon(%q) = %q, %q", s, before, after)
+		}
+		if !strings.Contains(s, `\:`) && strings.Contains(before, ":") {
+			t.Errorf("cutColon(%q) = %q, %q: a colon before the colon", s, before, after)
+		}
+	})
+}
+
+// FuzzPrintable: nothing that a terminal would obey, and one line.
+func FuzzPrintable(f *testing.F) {
+	f.Add("a\nb\x1b[31m\u009b")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range printable(s) {
+			if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+				t.Errorf("printable(%q) = %q", s, printable(s))
+			}
+		}
+	})
+}
+
+// FuzzEnvFile: rules that hold what ParseEnv promises, or an error with the
+// file's name.
+func FuzzEnvFile(f *testing.F) {
+	f.Add([]byte("# comment\nA=1\r\n\nB\n  # x\nC=a=b\n"))
+	f.Add([]byte("=x\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		name := filepath.Join(t.TempDir(), "env")
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		change, err := envFile(name)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), name+":") {
+				t.Errorf("envFile(%q): %v", data, err)
+			}
+			return
+		}
+		var spec plan.Spec
+		change(&spec)
+		for _, r := range spec.Env {
+			if r.Key == "" || strings.ContainsAny(r.Key, "=\x00\n") || strings.ContainsAny(r.Value, "\x00\n") {
+				t.Errorf("envFile(%q): %+v", data, r)
+			}
+		}
+	})
+}
+
+// FuzzELFInterpreter holds it against debug/elf, where both can read a file.
+func FuzzELFInterpreter(f *testing.F) {
+	if text, err := os.ReadFile("/bin/true"); err == nil {
+		f.Add(text[:min(len(text), 4096)])
+	}
+	f.Add(append([]byte("\x7fELF\x02\x01"), make([]byte, 58)...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := elfInterpreter(bytes.NewReader(data), data[:min(len(data), 4096)])
+		if err != nil {
+			return
+		}
+		if len(got) > 4096 || strings.HasSuffix(got, "\x00") {
+			t.Errorf("%q", got)
+		}
+		file, err := elf.NewFile(bytes.NewReader(data))
+		if err != nil || file.Class != elf.ELFCLASS64 || file.ByteOrder.String() != "LittleEndian" {
+			return
+		}
+		for _, p := range file.Progs {
+			if p.Type == elf.PT_INTERP && p.Filesz > 0 && p.Filesz <= 4096 {
+				want := make([]byte, p.Filesz)
+				if _, err := p.ReadAt(want, 0); err == nil && strings.TrimRight(string(want), "\x00") != got {
+					t.Errorf("elfInterpreter = %q, debug/elf says %q", got, want)
+				}
+				return
+			}
+		}
+	})
+}
+
+func FuzzParseOptions(f *testing.F) {
+	f.Add("--ro\n/a:/b\n--\nid")
+	f.Add("--cap-add\nall\nid")
+	f.Add("-p\nx\n--user\n1:2\n--tmpfs\n/a:1iB\nid")
+	f.Fuzz(func(t *testing.T, line string) {
+		if strings.Contains(line, "env-file") || strings.Contains(line, "-h") || strings.Contains(line, "--v") {
+			return // files are FuzzEnvFile's, and --help prints
+		}
+		o, err := parseOptions(strings.Split(line, "\n"))
+		if err != nil {
+			if o != nil || err.Error() == "" {
+				t.Errorf("%+v, %v", o, err)
+			}
+			return
+		}
+		for _, change := range o.changes {
+			change(new(plan.Spec))
+		}
+	})
+}
