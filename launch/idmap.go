@@ -1,64 +1,56 @@
 package launch
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
 
 // newidmaps runs the n helper programs of entries i and following, side by
-// side, and waits for all of them.
+// side, and waits for all of them. The first failure is returned.
 func (r *run) newidmaps(i, n int) error {
-	errs := make([]error, n)
-	done := make(chan int)
+	started := make([]sys.Process, 0, n)
+	var first error
 	for k := range n {
 		s := r.plan.Entries[i+k].Step.(plan.Newidmap)
-		go func() {
-			errs[k] = r.newidmap(s)
-			done <- k
-		}()
-	}
-	for range n {
-		<-done
-	}
-	for k, err := range errs {
+		argv := append([]string{s.Program, r.number(s.Pid)}, s.Map.Args()...)
+		p, err := sys.Start(s.Program, argv, []string{"LC_ALL=C"})
 		if err != nil {
-			e := r.stepError(i+k, errnoOf(err))
-			e.Err = err
-			return e
+			first = r.programError(i+k, err)
+			break
 		}
-		r.prog.board.set(i+k, 0)
+		started = append(started, p)
 	}
-	return nil
+	for k, p := range started {
+		said, status, err := p.Wait()
+		if err == nil && status != 0 {
+			err = fmt.Errorf("%s: %s", statusText(status), strings.TrimSpace(said))
+		}
+		if err != nil && first == nil {
+			first = r.programError(i+k, err)
+		}
+		r.prog.board.set(i+k, int64(status))
+	}
+	return first
 }
 
-func (r *run) newidmap(s plan.Newidmap) error {
-	in, out, err := os.Pipe()
-	if err != nil {
-		return err
+func (r *run) programError(i int, err error) error {
+	e := r.stepError(i, errnoOf(err))
+	e.Err = err
+	return e
+}
+
+func statusText(s unix.WaitStatus) string {
+	if s.Signaled() {
+		return "killed by " + unix.SignalName(s.Signal())
 	}
-	defer in.Close()
-	argv := append([]string{s.Program, r.number(s.Pid)}, s.Map.Args()...)
-	p, err := os.StartProcess(s.Program, argv, &os.ProcAttr{Dir: "/", Env: []string{"LC_ALL=C"}, Files: []*os.File{nil, out, out}})
-	out.Close()
-	if err != nil {
-		return err
-	}
-	var said bytes.Buffer
-	_, _ = io.Copy(&said, io.LimitReader(in, 4096))
-	st, err := p.Wait()
-	if err != nil {
-		return err
-	}
-	if !st.Success() {
-		return fmt.Errorf("%v: %s", st, strings.TrimSpace(said.String()))
-	}
-	return nil
+	return "exit status " + strconv.Itoa(s.ExitStatus())
 }
 
 // writeMap writes a map of init's for a privileged supervisor.

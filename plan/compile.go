@@ -13,6 +13,7 @@ package plan
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,14 +32,15 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program,
-		c.clone, c.idMaps, c.clocks, c.startNetwork, c.hostname,
-		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.stub, c.leaveOldRoot,
+		c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname,
+		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.leaveOldRoot,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
+	c.plan.Entries = slices.Insert(c.plan.Entries, c.copyAt, c.copied...)
 	c.plan.Results, c.plan.view = c.results, c.view
 	c.notes()
 	return c.plan, nil
@@ -64,6 +66,8 @@ type compiler struct {
 	pid, pidfd                     FD
 	netPid, netNS                  FD // of the process that makes the network
 	root, stubFile                 FD
+	copyAt                         int // where the copies of mounts come
+	copied                         []Entry
 	masked                         bool // the empty directory for masks is there
 	writable                       []string
 }
@@ -219,9 +223,7 @@ func (c *compiler) tie() {
 	c.add(PollAlive{c.alive}).Want = 0
 }
 
-// idMaps gives init its ids. Where others write the maps, init makes the
-// network namespace while they do, which takes longer than all the others
-// together.
+// idMaps gives init its ids.
 func (c *compiler) idMaps() error {
 	if c.id.Method == userns.WriteSelf {
 		// "deny" first: user_namespaces(7) wants it of an unprivileged
@@ -231,27 +233,43 @@ func (c *compiler) idMaps() error {
 		c.write("/proc/self/gid_map", string(c.id.GIDMap.Bytes()))
 		return nil
 	}
-	if c.spec.Net == profiles.NetNone {
-		c.from = c.spec.at("net")
-		c.add(Unshare{unix.CLONE_NEWNET})
-		c.loopback()
-		c.from = ""
-	}
 	c.add(Read{c.mapped, 8}).Want = 8
 	return nil
 }
 
-// startNetwork makes the network namespace in a process of its own, where
-// there is nothing else to wait for: it is ready when the mounts are. The
-// process shares init's descriptors, and leaves it one of the namespace.
-//
-// It comes after clocks, since setns(2) into a time namespace is EUSERS for
-// whoever shares its memory (kernel/time/namespace.c:timens_install).
+// copies is where the mounts of the host are copied, which needs no id yet:
+// where others write the maps, init does it while they do. What the copies are
+// is found out by mounts, later.
+func (c *compiler) copies() error {
+	c.copyAt = len(c.plan.Entries)
+	return nil
+}
+
+// copyTree takes a copy of what is mounted at a path of the host.
+func (c *compiler) copyTree(t OpenTree, attr MountSetattr) FD {
+	fd := c.result()
+	attr.FD, attr.Recursive, attr.Private = fd, t.Recursive, true
+	c.copied = append(c.copied,
+		Entry{Stage: Init, Step: t, From: c.from, Out: fd, Want: Any},
+		Entry{Stage: Init, Step: attr, From: c.from, Want: Any})
+	return fd
+}
+
+// startNetwork makes the network namespace, which takes longer than all the
+// others together. While others write init's maps, init has the time. Otherwise
+// a process of its own makes it, and is ready when the mounts are: it shares
+// init's memory and descriptors, and leaves it one of the namespace.
 func (c *compiler) startNetwork() error {
-	if c.spec.Net != profiles.NetNone || c.id.Method != userns.WriteSelf {
+	if c.spec.Net != profiles.NetNone {
 		return nil
 	}
 	c.from = c.spec.at("net")
+	defer func() { c.from = "" }()
+	if c.id.Method != userns.WriteSelf {
+		c.add(Unshare{unix.CLONE_NEWNET})
+		c.loopback()
+		return nil
+	}
 	c.netPid = c.get(Clone{unix.CLONE_VM | unix.CLONE_FILES})
 	c.stage = Network
 	c.add(Unshare{unix.CLONE_NEWNET})
@@ -259,7 +277,6 @@ func (c *compiler) startNetwork() error {
 	c.netNS = c.get(Openat{Dir: AtFDCWD, Path: "/proc/self/ns/net", Flags: unix.O_CLOEXEC})
 	c.add(Exit{})
 	c.stage = Init
-	c.from = ""
 	return nil
 }
 
@@ -291,7 +308,9 @@ func (c *compiler) loopback() {
 
 // clocks moves init into a time namespace whose clocks start near zero. The
 // offsets can be written only before the first process is in it
-// (time_namespaces(7)), and only setns(2) takes the caller itself there.
+// (time_namespaces(7)), and only setns(2) takes the caller itself there. It
+// comes after joinNetwork: setns into a time namespace is EUSERS for whoever
+// shares its memory with another process (kernel/time/namespace.c).
 func (c *compiler) clocks() error {
 	c.add(Unshare{unix.CLONE_NEWTIME})
 	c.write("/proc/self/timens_offsets",

@@ -226,8 +226,7 @@ func (c *compiler) handIn() error {
 		if err != nil {
 			return err
 		}
-		fd := c.get(OpenTree{Dir: AtFDCWD, Path: p.Path})
-		c.add(MountSetattr{FD: fd, Set: attrRO, Private: true})
+		fd := c.copyTree(OpenTree{Dir: AtFDCWD, Path: p.Path}, MountSetattr{Set: attrRO})
 		c.attach(fd, at, false, p.Path)
 		return nil
 	}

@@ -58,8 +58,8 @@ var devNodes = [...]string{"null", "zero", "full", "random", "urandom", "tty"}
 // mode and owner as they are and does not keep anybody from writing to the
 // device (mount(2): MS_RDONLY is about the file system).
 func (c *compiler) device(name string, at spot) {
-	fd := c.get(OpenTree{Dir: AtFDCWD, Path: "/dev/" + name})
-	c.add(MountSetattr{FD: fd, Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC, Private: true})
+	fd := c.copyTree(OpenTree{Dir: AtFDCWD, Path: "/dev/" + name},
+		MountSetattr{Set: unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC})
 	c.attach(fd, at, false, "/dev/"+name)
 }
 

@@ -120,8 +120,7 @@ func (c *compiler) bind(m profiles.Mount) error {
 	if err != nil {
 		return err
 	}
-	fd := c.get(OpenTree{Dir: AtFDCWD, Path: src, Recursive: p.Kind == Directory})
-	attr := MountSetattr{FD: fd, Recursive: p.Kind == Directory, Set: attrRO, Private: true}
+	attr := MountSetattr{Set: attrRO}
 	if m.Kind == profiles.ReadWrite {
 		attr.Set = attrShown
 		if p.Kind == Device { // a device that is asked for by name
@@ -129,7 +128,7 @@ func (c *compiler) bind(m profiles.Mount) error {
 		}
 		c.writable = append(c.writable, m.Dest)
 	}
-	c.add(attr)
+	fd := c.copyTree(OpenTree{Dir: AtFDCWD, Path: src, Recursive: p.Kind == Directory}, attr)
 	c.attach(fd, at, p.Kind == Directory, src)
 	return nil
 }
