@@ -13,6 +13,7 @@ type program struct {
 	arena arena
 	first int // the index of init's first entry
 	refs  []ref
+	undo  []op // the plan's undo list
 }
 
 // ref is a place in a structure that takes the result of the supervisor's
@@ -47,6 +48,11 @@ func encode(p *plan.Plan) (*program, error) {
 		case plan.Clone3:
 			w.first = nextInit(p.Entries, i)
 		}
+	}
+	w.undo = make([]op, len(p.Undo))
+	for i, e := range p.Undo {
+		w.cur, w.n = &w.undo[i], 0
+		e.Step.Write(w)
 	}
 	// A table that does not end in execve ends in a failure.
 	w.ops[n] = op{nr: ^uint64(0), want: -1}

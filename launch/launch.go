@@ -67,6 +67,11 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return start(p, prog, opt)
+}
+
+// start runs the table that encode wrote for p.
+func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	defer prog.board.free()
 	r := &run{plan: p, prog: prog, opt: opt, began: time.Now(), beganTicks: ticks()}
 	defer r.close()
@@ -155,35 +160,14 @@ func isNewidmap(e plan.Entry) bool { _, ok := e.Step.(plan.Newidmap); return ok 
 // call makes the system call of entry i, as the child's loop does.
 func (r *run) call(i int) error {
 	o := &r.prog.ops[i]
-	args := o.args
-	for k := range args {
-		if o.ind&(1<<k) != 0 {
-			v := *(*int64)(addr(args[k]))
-			if v < 0 {
-				r.prog.board.set(i, passed)
-				return nil
-			}
-			args[k] = uint64(v)
-		}
-	}
-	var n uintptr
-	var errno unix.Errno
-	for {
-		n, _, errno = unix.Syscall6(uintptr(o.nr), uintptr(args[0]), uintptr(args[1]), uintptr(args[2]), uintptr(args[3]), uintptr(args[4]), uintptr(args[5]))
-		if errno != unix.EINTR {
-			break
-		}
-	}
-	if errno != 0 {
-		r.prog.board.set(i, -int64(errno))
-		for skip := o.skip; skip != 0; skip >>= 16 {
-			if skip&0xffff == uint64(errno) {
-				return nil
-			}
-		}
+	n, errno := o.call()
+	r.prog.board.set(i, n)
+	switch {
+	case n == passed || errno != 0 && o.skips(errno):
+		return nil
+	case errno != 0:
 		return r.stepError(i, errno)
 	}
-	r.prog.board.set(i, int64(n))
 	for _, ref := range r.prog.refs {
 		if ref.i == i {
 			*(*int32)(ref.at) = int32(n)
@@ -192,10 +176,44 @@ func (r *run) call(i int) error {
 	if r.plan.Entries[i].Out != 0 {
 		r.owned = append(r.owned, int(n))
 	}
-	if o.want >= 0 && int64(n) != o.want {
+	if o.want >= 0 && n != o.want {
 		return r.stepError(i, 0)
 	}
 	return nil
+}
+
+// call makes one system call, again if a signal interrupts it. The result of a
+// failure is the negative errno.
+func (o *op) call() (int64, unix.Errno) {
+	args := o.args
+	for k := range args {
+		if o.ind&(1<<k) != 0 {
+			v := *(*int64)(addr(args[k]))
+			if v < 0 {
+				return passed, 0
+			}
+			args[k] = uint64(v)
+		}
+	}
+	for {
+		n, _, errno := unix.Syscall6(uintptr(o.nr), uintptr(args[0]), uintptr(args[1]), uintptr(args[2]), uintptr(args[3]), uintptr(args[4]), uintptr(args[5]))
+		switch errno {
+		case 0:
+			return int64(n), 0
+		case unix.EINTR:
+			continue
+		}
+		return -int64(errno), errno
+	}
+}
+
+func (o *op) skips(errno unix.Errno) bool {
+	for skip := o.skip; skip != 0; skip >>= 16 {
+		if skip&0xffff == uint64(errno) {
+			return true
+		}
+	}
+	return false
 }
 
 // addr is an address in the arena or the board, neither of which moves.
@@ -218,13 +236,11 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	return nil
 }
 
-// undo ends the jail, whatever state it is in.
+// undo makes the plan's undo list. Each entry is tried, whatever became of
+// those before it: the kernel may have done its work already.
 func (r *run) undo() {
-	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
-	for {
-		if err := unix.Waitid(unix.P_PIDFD, r.pidfd, nil, unix.WEXITED, nil); err != unix.EINTR {
-			return
-		}
+	for i := range r.prog.undo {
+		_, _ = r.prog.undo[i].call()
 	}
 }
 

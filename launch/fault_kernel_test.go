@@ -1,0 +1,146 @@
+package launch
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+// TestKernelFaults makes every single entry of several plans fail in turn. Each
+// time the error must be that entry's, whole, and nothing of the jail may be
+// left. The failure is the kernel's own: the call is exchanged for one that it
+// always refuses.
+func TestKernelFaults(t *testing.T) {
+	kerneltest.Require(t, kerneltest.UserNamespaces)
+	seen := map[string]bool{}
+	dir := t.TempDir()
+	private := filepath.Join(dir, "private")
+	if err := os.WriteFile(private, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		argv   []string
+		needs  kerneltest.Feature
+		change func(*plan.Spec)
+	}{
+		{"self", []string{"/bin/true"}, kerneltest.UserNamespaces, func(s *plan.Spec) { s.Forward = true }},
+		{"subid", []string{private}, kerneltest.SubordinateIDs, func(s *plan.Spec) { s.ID = userns.SubID }},
+		{"pid1", []string{"/bin/true"}, kerneltest.UserNamespaces, func(s *plan.Spec) {
+			s.Init = profiles.PID1Payload
+			s.Keep = []string{"CAP_NET_RAW"}
+		}},
+		{"view", []string{"/bin/true"}, kerneltest.UserNamespaces, func(s *plan.Spec) {
+			s.Mounts = append(s.Mounts,
+				profiles.Mount{Kind: profiles.OverlayTmp, Source: dir, Dest: "/mnt", From: "--overlay-tmp"},
+				profiles.Mount{Kind: profiles.ReadOnly, Source: dir, Dest: "/usr/share", From: "--ro"},
+				profiles.Mount{Kind: profiles.Hide, Dest: "/etc/passwd", From: "--hide"})
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			kerneltest.Require(t, tt.needs)
+			kerneltest.Clean(t)
+			p := strict(t, tt.argv, tt.change)
+			for i := range p.Entries {
+				seen[typeName(p.Entries[i].Step)] = true
+				faultAt(t, p, i)
+			}
+		})
+	}
+	if t.Failed() || testing.Short() {
+		return
+	}
+	for _, s := range stepTypes(t) {
+		if !seen[s] && !neverFaulted[s] {
+			t.Errorf("no fault was made in a %s", s)
+		}
+	}
+}
+
+// neverFaulted are the steps that none of the plans above has.
+var neverFaulted = map[string]bool{
+	"WriteMap":        true, // a root supervisor's; TestKernelRootFaults
+	"PidfdSendSignal": true, // of the undo list
+	"Fchmod":          true, // only where a standard stream is a pipe
+	"ForgetArguments": true, // only where host.Probe found the command line's memory
+}
+
+// faultAt makes entry i fail and checks what Run says.
+func faultAt(t *testing.T, p *plan.Plan, i int) {
+	t.Helper()
+	want := "EINVAL"
+	broken := *p
+	switch s := p.Entries[i].Step.(type) {
+	case plan.SignalMask:
+		if p.Entries[i].Stage == plan.Supervisor {
+			return // rt_sigprocmask(2) of a valid mask cannot fail
+		}
+	case plan.Clone3:
+		broken.Entries = append([]plan.Entry(nil), p.Entries...)
+		s.Flags |= unix.CLONE_THREAD // EINVAL without CLONE_SIGHAND
+		broken.Entries[i].Step = s
+	case plan.Newidmap:
+		broken.Entries = append([]plan.Entry(nil), p.Entries...)
+		s.Program = "/bin/false"
+		broken.Entries[i].Step = s
+		want = "exit status 1: "
+	case plan.Forward:
+		broken.Entries = append([]plan.Entry(nil), p.Entries...)
+		s.Signal = unix.SIGKILL // nobody may handle it
+		broken.Entries[i].Step = s
+	}
+	prog, err := encode(&broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch p.Entries[i].Step.(type) {
+	case plan.Clone3, plan.Newidmap, plan.Forward:
+	default:
+		prog.ops[i] = op{nr: unix.SYS_PRCTL, args: [6]uint64{^uint64(0)}, want: -1, jump: prog.ops[i].jump}
+	}
+	_, err = start(&broken, prog, Options{})
+	var step *StepError
+	if !errors.As(err, &step) {
+		t.Errorf("%s: %v, want a *StepError", message(p, i, want), err)
+		return
+	}
+	// Behind the filter it is the policy that refuses the call.
+	got := step.Error()
+	if step.Errno == unix.EPERM {
+		got = strings.TrimSuffix(got, "EPERM") + "EINVAL"
+	}
+	if wanted := message(&broken, i, want); got != wanted {
+		t.Errorf("Run says\n\t%s\nwant\n\t%s", got, wanted)
+	}
+	if n, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
+		t.Errorf("%s: a child is left: %d, %v", message(p, i, want), n, err)
+	}
+}
+
+// TestKernelShortResult is a call that returns less than the plan wants.
+func TestKernelShortResult(t *testing.T) {
+	kerneltest.Require(t, kerneltest.UserNamespaces)
+	kerneltest.Clean(t)
+	p := strict(t, []string{"/bin/true"}, nil)
+	for i, e := range p.Entries {
+		if w, ok := e.Step.(plan.Write); ok && e.Stage == plan.Init {
+			p.Entries[i].Want = int64(len(w.Data)) + 1
+			_, err := Run(p, Options{})
+			want := message(p, i, "")
+			if err == nil || !strings.HasPrefix(err.Error(), want+"returned ") {
+				t.Errorf("Run = %v, want %sreturned ...", err, want)
+			}
+			return
+		}
+	}
+	t.Fatal("the plan writes nothing")
+}
