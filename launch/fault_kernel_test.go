@@ -20,6 +20,7 @@ import (
 // left. The failure is the kernel's own: the call is exchanged for one that it
 // always refuses.
 func TestKernelFaults(t *testing.T) {
+	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
 	seen := map[string]bool{}
 	dir := t.TempDir()
@@ -128,6 +129,7 @@ func faultAt(t *testing.T, p *plan.Plan, i int) {
 
 // TestKernelShortResult is a call that returns less than the plan wants.
 func TestKernelShortResult(t *testing.T) {
+	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
 	kerneltest.Clean(t)
 	p := strict(t, []string{"/bin/true"}, nil)

@@ -18,6 +18,7 @@ import (
 // busy as it gets: the child must never meet a lock, a stack or a collector of
 // Go's. Each run is a process of its own, since GODEBUG is read at its start.
 func TestKernelManyJails(t *testing.T) {
+	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
 	for _, tt := range []struct {
 		godebug, gogc string

@@ -20,6 +20,7 @@ import (
 // no call that was not announced and leave none out. Of the supervisor, whose
 // runtime makes calls of its own, the announced ones must come in order.
 func TestKernelDryRunIsTheStart(t *testing.T) {
+	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces, kerneltest.Strace)
 	bin := kerneltest.Binary(t)
 	for _, args := range [][]string{

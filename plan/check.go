@@ -9,7 +9,7 @@ import (
 // A rule looks at a whole plan and returns what is wrong with its order.
 type rule struct {
 	name  string
-	check func([]Entry) error
+	check func([]Entry) *OrderError
 }
 
 // rules are what a plan must keep, whatever it was compiled from. Each has a
@@ -44,16 +44,14 @@ func (e *OrderError) Error() string {
 func Check(p *Plan) error {
 	for _, r := range append(rules, rule{"in each namespace before the payload", p.namespaces}) {
 		if err := r.check(p.Entries); err != nil {
-			if e, ok := err.(*OrderError); ok {
-				e.Rule = r.name
-			}
+			err.Rule = r.name
 			return err
 		}
 	}
 	return nil
 }
 
-func broken(list []Entry, i int, why string) error {
+func broken(list []Entry, i int, why string) *OrderError {
 	var e Entry
 	if i < len(list) {
 		e = list[i]
@@ -90,7 +88,7 @@ func isPrctl(option Name) func(Entry) bool {
 
 // seccomp(2): an unprivileged process may load a filter only with
 // no_new_privs set.
-func nnpBeforeFilter(list []Entry) error {
+func nnpBeforeFilter(list []Entry) *OrderError {
 	f := first(list, is[SetFilter])
 	if f < 0 {
 		return broken(list, len(list), "there is no filter")
@@ -102,7 +100,7 @@ func nnpBeforeFilter(list []Entry) error {
 }
 
 // user_namespaces(7): since Linux 3.19.
-func denyBeforeGIDMap(list []Entry) error {
+func denyBeforeGIDMap(list []Entry) *OrderError {
 	denied := false
 	var opened string
 	for i, e := range list {
@@ -123,7 +121,7 @@ func denyBeforeGIDMap(list []Entry) error {
 
 // capabilities(7), CAP_SYS_ADMIN; and CAP_SETPCAP, CAP_SETUID, CAP_SETGID for
 // the others that a plan uses.
-func mountsBeforeCapset(list []Entry) error {
+func mountsBeforeCapset(list []Entry) *OrderError {
 	c := first(list, is[Capset])
 	if c < 0 {
 		return broken(list, len(list), "the capabilities are never dropped")
@@ -140,7 +138,7 @@ func mountsBeforeCapset(list []Entry) error {
 	return nil
 }
 
-func detachedBeforePayload(list []Entry) error {
+func detachedBeforePayload(list []Entry) *OrderError {
 	p := first(list, func(e Entry) bool { return e.Stage == Payload })
 	pivot := first(list, is[PivotRoot])
 	if pivot < 0 || pivot+1 >= len(list) || !is[Detach](list[pivot+1]) {
@@ -153,7 +151,7 @@ func detachedBeforePayload(list []Entry) error {
 }
 
 // capabilities(7): PR_CAPBSET_DROP needs CAP_SETPCAP.
-func boundingBeforeCapset(list []Entry) error {
+func boundingBeforeCapset(list []Entry) *OrderError {
 	c := first(list, is[Capset])
 	b := last(list, isPrctl(prCapbset))
 	if b < 0 || b > c {
@@ -165,7 +163,7 @@ func boundingBeforeCapset(list []Entry) error {
 // The filter judges every later call of the payload, so there is none but the
 // execve, which may try several paths. A first filter that is as small as that
 // of a payload that is PID 1 lets the second be loaded.
-func filterThenExec(list []Entry) error {
+func filterThenExec(list []Entry) *OrderError {
 	f := first(list, is[SetFilter])
 	if f+1 < len(list) && is[SetFilter](list[f+1]) {
 		f++
@@ -182,7 +180,7 @@ func filterThenExec(list []Entry) error {
 }
 
 // namespaces looks for the entry that puts init into each namespace.
-func (p *Plan) namespaces(list []Entry) error {
+func (p *Plan) namespaces(list []Entry) *OrderError {
 	var in uint64
 	for i, e := range list {
 		switch s := e.Step.(type) {
@@ -204,7 +202,7 @@ func (p *Plan) namespaces(list []Entry) error {
 	return nil
 }
 
-func closedBeforePayload(list []Entry) error {
+func closedBeforePayload(list []Entry) *OrderError {
 	c := first(list, is[CloseRange])
 	p := first(list, func(e Entry) bool { return e.Stage == Payload })
 	if c < 0 || c > p {
@@ -214,7 +212,7 @@ func closedBeforePayload(list []Entry) error {
 }
 
 // prctl(2): the parent death signal is cleared when the uid changes.
-func tiedAfterSetuid(list []Entry) error {
+func tiedAfterSetuid(list []Entry) *OrderError {
 	t := last(list, isPrctl(prPdeathsig))
 	u := last(list, is[Setresuid])
 	if t < 0 || t < u {
@@ -226,7 +224,7 @@ func tiedAfterSetuid(list []Entry) error {
 	return nil
 }
 
-func undumpableBeforePayload(list []Entry) error {
+func undumpableBeforePayload(list []Entry) *OrderError {
 	d := first(list, isPrctl(prDumpable))
 	p := first(list, func(e Entry) bool { return e.Stage == Payload })
 	if d < 0 || d > p {
@@ -235,7 +233,7 @@ func undumpableBeforePayload(list []Entry) error {
 	return nil
 }
 
-func resultBeforeUse(list []Entry) error {
+func resultBeforeUse(list []Entry) *OrderError {
 	u := &uses{have: make([]bool, len(list)+8)}
 	for i, e := range list {
 		e.Step.Write(u)

@@ -132,7 +132,7 @@ func (c *compiler) identity() error {
 	c.id = id
 	keep, err := caps.ParseList(s.Keep)
 	if err != nil {
-		return refuse("--cap-add", err.Error(), "")
+		return refuse("a capability to keep", err.Error(), "name one of capabilities(7) in --cap-add or keep-capabilities")
 	}
 	c.keep = keep & caps.All(h.LastCap)
 	c.home = c.spec.homeInside(h)
@@ -378,12 +378,8 @@ func (c *compiler) startPayload() error {
 
 // exec ends the table: the filter, the program, and what init becomes.
 func (c *compiler) exec() error {
-	workdir, err := c.workdir()
-	if err != nil {
-		return err
-	}
 	c.from = c.spec.at("workdir")
-	c.add(Chdir{workdir})
+	c.add(Chdir{c.workdir()})
 	c.from = ""
 	c.add(Umask{0o022})
 	c.add(SignalMask{})
@@ -414,16 +410,16 @@ func (c *compiler) exec() error {
 	return nil
 }
 
-func (c *compiler) workdir() (string, error) {
+func (c *compiler) workdir() string {
 	if w := c.spec.Workdir; w != "" {
-		return expand(w, c.home, c.host.Cwd), nil
+		return expand(w, c.home, c.host.Cwd)
 	}
 	if cwd := c.host.Cwd; cwd != "" {
 		if s, err := c.view.walk(cwd); err == nil && s.tree == cwd || s.node != nil && s.node.host == cwd && s.node.isDir() {
-			return cwd, nil
+			return cwd
 		}
 	}
-	return c.home, nil
+	return c.home
 }
 
 // environment is the allow-list, in the order in which it was written.
@@ -448,7 +444,9 @@ func (c *compiler) environment() []string {
 		}
 		for _, kv := range c.host.Env {
 			if v, ok := strings.CutPrefix(kv, r.Key+"="); ok {
-				put(r.Key, v)
+				if !withheld(r, v) {
+					put(r.Key, v)
+				}
 				break
 			}
 		}

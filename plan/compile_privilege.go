@@ -268,6 +268,7 @@ func (c *compiler) notes() {
 	for _, s := range c.id.Shared {
 		c.plan.Notes = append(c.plan.Notes, s.String())
 	}
+	c.noteSecrets()
 }
 
 func sizeText(n uint64) string {
@@ -301,8 +302,14 @@ func identityRefusal(err error) *Refusal {
 		r.Remedy = "--id subid or auto; a payload is never the host's root"
 	case errors.Is(err, userns.ErrPayloadRoot):
 		r.Remedy = "another --user, or --id self"
+	case errors.Is(err, unix.EMFILE):
+		r.Remedy = "ulimit -n 1024, or more"
 	case errors.Is(err, userns.ErrSource):
-		r.Remedy = "mend that line, or --id self"
+		r.Remedy = "make it readable, or --id self"
+		var line *userns.LineError
+		if errors.As(err, &line) {
+			r.Remedy = "mend that line, or --id self"
+		}
 	case errors.Is(err, userns.ErrNoNewPrivs), errors.Is(err, userns.ErrNotPrimaryGroup):
 		r.Remedy = "--id self"
 	}

@@ -64,8 +64,11 @@ func (c *compiler) device(name string, at spot) {
 }
 
 var devLinks = [...][2]string{
-	{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},
+	{"fd", "/proc/self/fd"},
+	{"stdin", "/proc/self/fd/0"},
+	{"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"},
+	{"ptmx", "pts/ptmx"},
 }
 
 // dev makes /dev: six nodes, the links of any system, pseudo-terminals of the
@@ -221,7 +224,7 @@ func (c *compiler) rootfs(list []profiles.Mount) ([]profiles.Mount, error) {
 // what the host has or what would be made like it.
 func replaced(m profiles.Mount) bool {
 	switch m.Kind {
-	case profiles.ReadOnly, profiles.LikeHost, profiles.File, profiles.Passwd, profiles.Group, profiles.Link:
+	case profiles.ReadOnly, profiles.LikeHost, profiles.File, profiles.Passwd, profiles.Group, profiles.Link, profiles.ResolvConf:
 		return strings.HasPrefix(m.From, "profile ")
 	}
 	return false
@@ -241,6 +244,10 @@ func (s *Spec) Sources(home, cwd string) []Source {
 	var out []Source
 	for _, m := range s.Mounts {
 		switch m.Kind {
+		case profiles.ResolvConf:
+			if s.Net != profiles.NetNone && (s.Rootfs == "" || !replaced(m)) {
+				out = append(out, Source{Path: expand(m.Source, home, cwd), Link: true})
+			}
 		case profiles.ReadOnly, profiles.ReadWrite, profiles.LikeHost, profiles.Overlay, profiles.OverlayTmp:
 			if s.Rootfs == "" || !replaced(m) {
 				out = append(out, Source{Path: expand(m.Source, home, cwd), Link: m.Kind == profiles.LikeHost})

@@ -91,6 +91,8 @@ func (c *compiler) mount(m profiles.Mount) error {
 		return c.dev(m)
 	case profiles.Overlay, profiles.OverlayTmp:
 		return c.overlay(m)
+	case profiles.ResolvConf:
+		return c.resolvConf(m)
 	}
 	return refuse(m.From, "internal error: mount of kind "+itoa(int64(m.Kind)), "")
 }
@@ -133,9 +135,34 @@ func (c *compiler) bind(m profiles.Mount) error {
 	return nil
 }
 
+// resolvConf shows where names are asked for, in a jail that has a network to
+// ask on. systemd-resolved and others make it a link to /run: if the view shows
+// the host's link, the file goes to where that leads inside.
+func (c *compiler) resolvConf(m profiles.Mount) error {
+	if c.spec.Net == profiles.NetNone {
+		return nil
+	}
+	m.Kind, m.Optional = profiles.ReadOnly, true // a host without one asks itself
+	at, err := c.view.walk(m.Dest)
+	if err != nil {
+		return err
+	}
+	if at.tree != "" {
+		link := c.host.Paths[expand(m.Source, c.host.Home, c.host.Cwd)].Link
+		if link == "" {
+			return nil
+		}
+		m.Dest = expand(link, c.home, path.Dir(m.Dest))
+		if at, err = c.view.walk(m.Dest); err != nil || at.tree != "" {
+			return err
+		}
+	}
+	return c.bind(m)
+}
+
 func sourceRemedy(e Errno) string {
 	switch unix.Errno(e) {
-	case unix.ENOENT:
+	case unix.ENOENT, unix.ENOTDIR:
 		return "name a path that exists on the host"
 	case unix.EACCES:
 		return "name a path that your account may reach"

@@ -11,9 +11,15 @@ type Openat struct {
 }
 
 var openFlags = []Name{
-	{0, "O_RDONLY"}, {unix.O_WRONLY, "O_WRONLY"}, {unix.O_RDWR, "O_RDWR"}, {unix.O_CREAT, "O_CREAT"},
-	{unix.O_EXCL, "O_EXCL"}, {unix.O_DIRECTORY, "O_DIRECTORY"}, {unix.O_NOFOLLOW, "O_NOFOLLOW"},
-	{unix.O_CLOEXEC, "O_CLOEXEC"}, {unix.O_PATH, "O_PATH"},
+	{0, "O_RDONLY"},
+	{unix.O_WRONLY, "O_WRONLY"},
+	{unix.O_RDWR, "O_RDWR"},
+	{unix.O_CREAT, "O_CREAT"},
+	{unix.O_EXCL, "O_EXCL"},
+	{unix.O_DIRECTORY, "O_DIRECTORY"},
+	{unix.O_NOFOLLOW, "O_NOFOLLOW"},
+	{unix.O_CLOEXEC, "O_CLOEXEC"},
+	{unix.O_PATH, "O_PATH"},
 }
 
 func (s Openat) Write(w Writer) {

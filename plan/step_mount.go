@@ -60,8 +60,10 @@ type Fsmount struct {
 }
 
 var attrFlags = []Name{
-	{unix.MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"}, {unix.MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"},
-	{unix.MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"}, {unix.MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"},
+	{unix.MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"},
+	{unix.MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"},
+	{unix.MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"},
+	{unix.MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"},
 }
 
 func (s Fsmount) Write(w Writer) {
@@ -84,8 +86,10 @@ type OpenTree struct {
 }
 
 var openTreeFlags = []Name{
-	{unix.OPEN_TREE_CLONE, "OPEN_TREE_CLONE"}, {unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLOEXEC"},
-	{unix.AT_RECURSIVE, "AT_RECURSIVE"}, {unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"},
+	{unix.OPEN_TREE_CLONE, "OPEN_TREE_CLONE"},
+	{unix.OPEN_TREE_CLOEXEC, "OPEN_TREE_CLOEXEC"},
+	{unix.AT_RECURSIVE, "AT_RECURSIVE"},
+	{unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"},
 }
 
 func (s OpenTree) Write(w Writer) {

@@ -9,16 +9,23 @@ import (
 // Namespaces are the CLONE_NEW* flags with their names, in the order of
 // namespaces(7).
 var Namespaces = []Name{
-	{unix.CLONE_NEWUSER, "CLONE_NEWUSER"}, {unix.CLONE_NEWNS, "CLONE_NEWNS"},
-	{unix.CLONE_NEWPID, "CLONE_NEWPID"}, {unix.CLONE_NEWNET, "CLONE_NEWNET"},
-	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"}, {unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
-	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {unix.CLONE_NEWTIME, "CLONE_NEWTIME"},
+	{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
+	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
+	{unix.CLONE_NEWPID, "CLONE_NEWPID"},
+	{unix.CLONE_NEWNET, "CLONE_NEWNET"},
+	{unix.CLONE_NEWIPC, "CLONE_NEWIPC"},
+	{unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
+	{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"},
+	{unix.CLONE_NEWTIME, "CLONE_NEWTIME"},
 }
 
 // The low byte of clone's flags is a signal.
 var cloneFlags = append([]Name{
-	{unix.CLONE_VM, "CLONE_VM"}, {unix.CLONE_FILES, "CLONE_FILES"}, {unix.CLONE_VFORK, "CLONE_VFORK"},
-	{unix.CLONE_PIDFD, "CLONE_PIDFD"}, {unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
+	{unix.CLONE_VM, "CLONE_VM"},
+	{unix.CLONE_FILES, "CLONE_FILES"},
+	{unix.CLONE_VFORK, "CLONE_VFORK"},
+	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
+	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
 	{uint64(unix.SIGCHLD), "SIGCHLD"},
 }, Namespaces...)
 

@@ -223,7 +223,7 @@ func (m mountLine) mount(from string) (Mount, error) {
 	}
 	k := m.Type.v
 	out := Mount{Kind: k, Source: m.Source, Dest: m.Path.v, Optional: m.Optional, Content: m.Content, RO: m.ReadOnly, Mask: m.Mask, From: from}
-	binds := k == ReadOnly || k == ReadWrite || k == LikeHost || k == OverlayTmp
+	binds := k == ReadOnly || k == ReadWrite || k == LikeHost || k == OverlayTmp || k == ResolvConf
 	if binds && m.Source == "" {
 		out.Source = out.Dest
 	}

@@ -64,6 +64,7 @@ const (
 type EnvRule struct {
 	Key, Value string
 	Pass       bool
+	Asked      bool // by the user for this run: passed on also if it holds a password
 }
 
 // Unlimited stands for no limit.
@@ -101,6 +102,7 @@ const (
 	Dev                    // six device nodes, pts, shm and the usual links
 	Overlay                // Source, with changes kept in Upper
 	OverlayTmp             // Source, with changes thrown away
+	ResolvConf             // Source, a resolv.conf(5), where Net is not NetNone
 )
 
 // Mount is one line of the file-system view. They apply in order: a later one

@@ -16,6 +16,7 @@ import (
 var kindNames = [...]string{
 	ReadOnly: "ro", ReadWrite: "rw", LikeHost: "like-host", Tmpfs: "tmpfs", Hide: "hide", Link: "link", File: "file",
 	Passwd: "passwd", Group: "group", Dir: "dir", Proc: "proc", Dev: "dev", Overlay: "overlay", OverlayTmp: "overlay-tmp",
+	ResolvConf: "resolv.conf",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -180,7 +181,7 @@ func (kindParser) parse(s string) (Kind, error) {
 			return Kind(k), nil
 		}
 	}
-	return 0, fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp", s)
+	return 0, fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf", s)
 }
 
 func (pathParser) parse(s string) (string, error) { return ParsePath(s) }

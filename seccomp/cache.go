@@ -1,10 +1,12 @@
 package seccomp
 
 import (
+	"errors"
 	"io"
 	"os"
 	"syscall"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/seccomp/entry"
 )
 
@@ -35,7 +37,7 @@ const (
 	// maxEntries is how many policies are kept: then the cache starts afresh.
 	maxEntries = 64
 
-	dirFlags = syscall.O_RDONLY | syscall.O_DIRECTORY | syscall.O_CLOEXEC
+	dirFlags = syscall.O_RDONLY | syscall.O_DIRECTORY
 )
 
 // cache is the open directory, or -1 when there is none that can be trusted.
@@ -48,30 +50,30 @@ func openCache() cache {
 		return cache{-1}
 	}
 	// The specification: "an attempt should be made to create it with 0700".
-	fd, err := syscall.Open(root, dirFlags, 0)
-	if err == syscall.ENOENT && syscall.Mkdir(root, 0o700) == nil {
-		fd, err = syscall.Open(root, dirFlags, 0)
+	fd, err := sys.Openat(sys.AtFDCWD, root, dirFlags, 0)
+	if errors.Is(err, syscall.ENOENT) && sys.Mkdirat(sys.AtFDCWD, root, 0o700) == nil {
+		fd, err = sys.Openat(sys.AtFDCWD, root, dirFlags, 0)
 	}
 	if err != nil {
 		return cache{-1}
 	}
 	for _, name := range [...]string{"procjail", "seccomp"} {
-		if !trusted(fd, syscall.S_IFDIR, nil) {
-			syscall.Close(fd)
+		if _, ok := trusted(fd, syscall.S_IFDIR); !ok {
+			sys.Close(fd)
 			return cache{-1}
 		}
-		sub, err := syscall.Openat(fd, name, dirFlags|syscall.O_NOFOLLOW, 0)
-		if err == syscall.ENOENT && syscall.Mkdirat(fd, name, 0o700) == nil {
-			sub, err = syscall.Openat(fd, name, dirFlags|syscall.O_NOFOLLOW, 0)
+		sub, err := sys.Openat(fd, name, dirFlags|syscall.O_NOFOLLOW, 0)
+		if errors.Is(err, syscall.ENOENT) && sys.Mkdirat(fd, name, 0o700) == nil {
+			sub, err = sys.Openat(fd, name, dirFlags|syscall.O_NOFOLLOW, 0)
 		}
-		syscall.Close(fd)
+		sys.Close(fd)
 		if err != nil {
 			return cache{-1}
 		}
 		fd = sub
 	}
 	c := cache{fd}
-	if !trusted(fd, syscall.S_IFDIR, nil) {
+	if _, ok := trusted(fd, syscall.S_IFDIR); !ok {
 		c.close()
 		return cache{-1}
 	}
@@ -90,19 +92,17 @@ func cacheRoot() string {
 
 // trusted calls fstat(2) and says whether fd is of that type, the caller's own,
 // and writable to nobody else.
-func trusted(fd int, format uint32, st *syscall.Stat_t) bool {
-	if st == nil {
-		st = new(syscall.Stat_t)
-	}
-	return syscall.Fstat(fd, st) == nil &&
+func trusted(fd int, format uint32) (sys.Stat, bool) {
+	st, err := sys.StatFD(fd)
+	return st, err == nil &&
 		st.Mode&syscall.S_IFMT == format &&
-		st.Uid == uint32(os.Geteuid()) &&
+		st.UID == uint32(os.Geteuid()) &&
 		st.Mode&0o022 == 0
 }
 
 func (c cache) close() {
 	if c.fd >= 0 {
-		syscall.Close(c.fd)
+		sys.Close(c.fd)
 	}
 }
 
@@ -112,14 +112,14 @@ func (c cache) lookup(key entry.Key) (entry.Entry, bool) {
 		return entry.Entry{}, false
 	}
 	// O_NONBLOCK: a FIFO in the file's place must not hold us up.
-	fd, err := syscall.Openat(c.fd, key.FileName(),
-		syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	fd, err := sys.Openat(c.fd, key.FileName(),
+		syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return entry.Entry{}, false
 	}
-	var st syscall.Stat_t
-	if !trusted(fd, syscall.S_IFREG, &st) || st.Nlink != 1 || st.Size > maxEntry {
-		syscall.Close(fd)
+	st, ok := trusted(fd, syscall.S_IFREG)
+	if !ok || st.Nlink != 1 || st.Size > maxEntry {
+		sys.Close(fd)
 		return entry.Entry{}, false
 	}
 	f := os.NewFile(uintptr(fd), key.FileName())
@@ -159,8 +159,8 @@ func (c cache) store(key entry.Key, raw []byte) {
 	}
 	c.prune()
 	name, tmp := key.FileName(), key.FileName()+".tmp"
-	fd, err := syscall.Openat(c.fd, tmp,
-		syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+	fd, err := sys.Openat(c.fd, tmp,
+		syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err == nil {
 		f := os.NewFile(uintptr(fd), tmp)
 		_, err = f.Write(raw)
@@ -168,19 +168,19 @@ func (c cache) store(key entry.Key, raw []byte) {
 			err = errClose
 		}
 		if err == nil {
-			err = syscall.Renameat(c.fd, tmp, c.fd, name)
+			err = sys.Renameat(c.fd, tmp, name)
 		}
 	}
 	if err != nil {
 		// Ignored: there is nothing to remove, or nobody may.
-		_ = syscall.Unlinkat(c.fd, tmp)
+		_ = sys.Unlinkat(c.fd, tmp)
 	}
 }
 
 // prune empties a full cache: entries of policies since edited and of companions
 // since replaced are never asked for again, and nothing marks them.
 func (c cache) prune() {
-	fd, err := syscall.Openat(c.fd, ".", dirFlags, 0)
+	fd, err := sys.Openat(c.fd, ".", dirFlags, 0)
 	if err != nil {
 		return
 	}
@@ -192,6 +192,6 @@ func (c cache) prune() {
 	}
 	for _, name := range names {
 		// Ignored: a directory is not ours, and the rest is tried again.
-		_ = syscall.Unlinkat(c.fd, name)
+		_ = sys.Unlinkat(c.fd, name)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/seccomp/entry"
 )
 
@@ -19,7 +19,7 @@ const companionName = "procjail-seccomp"
 // companion is an installed procjail-seccomp.
 type companion struct {
 	path string
-	stat syscall.Stat_t
+	stat sys.Stat
 }
 
 // findCompanion looks beside the running binary exe, then in
@@ -35,16 +35,15 @@ func findCompanion(exe, extra string) (companion, error) {
 		places = append(places, extra)
 	}
 	for _, path := range places {
-		c := companion{path: path}
-		if syscall.Stat(path, &c.stat) == nil &&
-			c.stat.Mode&syscall.S_IFMT == syscall.S_IFREG && c.stat.Mode&0o111 != 0 {
-			return c, nil
+		st, err := sys.StatPath(path)
+		if err == nil && st.IsRegular() && st.Mode&0o111 != 0 {
+			return companion{path: path, stat: st}, nil
 		}
 	}
 	return companion{}, ErrNoCompanion
 }
 
-func (c companion) identity() string { return entry.Identity(c.path, &c.stat) }
+func (c companion) identity() string { return entry.Identity(c.path, c.stat) }
 
 // compile runs "procjail-seccomp entry" with the key on its standard input and
 // an empty environment, and returns the encoded entry.
@@ -117,19 +116,20 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 
 // kernelVersion returns "MAJOR.MINOR" of uname(2).
 func kernelVersion() string {
-	var u syscall.Utsname
-	if syscall.Uname(&u) != nil {
+	release, err := sys.Uname()
+	if err != nil {
 		return ""
 	}
 	dots, v := 0, []byte{}
-	for _, c := range u.Release {
+	for i := range len(release) {
+		c := release[i]
 		if c == '.' {
 			dots++
 		}
 		if dots == 2 || c != '.' && (c < '0' || c > '9') {
 			break
 		}
-		v = append(v, byte(c))
+		v = append(v, c)
 	}
 	return string(v)
 }

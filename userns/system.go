@@ -183,12 +183,11 @@ func (s System) helper(name string, capability uint) Helper {
 		h.Setuid = info.Mode()&fs.ModeSetuid != 0 && st.Uid == 0
 	}
 	xattr := make([]byte, vfsCapSize)
-	if n, err := syscall.Getxattr(path, "security.capability", xattr); err == nil {
-		h.FileCaps = grants(xattr[:n], capability)
+	if value, err := sys.Getxattr(path, "security.capability", xattr); err == nil {
+		h.FileCaps = grants(value, capability)
 	}
-	var mount syscall.Statfs_t
-	if err := syscall.Statfs(path, &mount); err == nil {
-		h.NoSuid = mount.Flags&stNosuid != 0
+	if flags, err := sys.MountFlags(path); err == nil {
+		h.NoSuid = flags&stNosuid != 0
 	}
 	return h
 }

@@ -67,7 +67,7 @@ func run(opt *options) int {
 	planned := time.Since(began)
 	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p)})
 	if err != nil {
-		return failStep(err, spec, facts, p)
+		return failStep(err, facts, p)
 	}
 	opt.sayTimes(p, res, planned)
 	opt.ended(spec)

@@ -22,18 +22,17 @@ import (
 // options is a command line, decoded. Each change to the profile is kept as a
 // function, to be applied in the order of the arguments once it is loaded.
 type options struct {
-	profile   string
-	changes   []func(*plan.Spec)
-	rootfs    string
-	seccomp   string
-	argv      []string
-	dryRun    bool
-	verbose   bool
-	quiet     bool
-	require   []string
-	overlays  []string // where the changes of --overlay are kept
-	done      bool     // --help or --version has been answered
-	cgroupOff bool
+	profile  string
+	changes  []func(*plan.Spec)
+	rootfs   string
+	seccomp  string
+	argv     []string
+	dryRun   bool
+	verbose  bool
+	quiet    bool
+	require  []string
+	overlays []string // where the changes of --overlay are kept
+	done     bool     // --help or --version has been answered
 }
 
 // usageError is a fault in the command line itself.
@@ -50,6 +49,10 @@ func parseOptions(args []string) (*options, error) {
 			fmt.Print(usage)
 			o.done = true
 			return o, nil
+		}
+		if errors.Is(err, strconv.ErrSyntax) { // pflag's own, of a switch
+			before, _, _ := strings.Cut(err.Error(), " flag: ")
+			err = errors.New(before + " flag: want true or false")
 		}
 		return nil, &usageError{err}
 	}
@@ -113,6 +116,7 @@ func (o *options) flags() *pflag.FlagSet {
 	}), "hostname", "")
 	fs.VarP(o.change("env", func(s string) (func(*plan.Spec), error) {
 		r, err := profiles.ParseEnv(s)
+		r.Asked = true
 		return func(spec *plan.Spec) { spec.Env = append(spec.Env, r) }, err
 	}), "env", "e", "")
 	fs.Var(o.change("file", envFile), "env-file", "")
@@ -262,12 +266,12 @@ func hostPath(s string) (string, error) {
 
 // insidePath is a path in the jail: absolute, without "..".
 func insidePath(s string) (string, error) {
+	if s != "" && !filepath.IsAbs(s) {
+		return "", fmt.Errorf("path %q: want an absolute one, as it is inside", s)
+	}
 	p, err := profiles.ParsePath(s)
 	if err != nil {
 		return "", err
-	}
-	if !filepath.IsAbs(p) {
-		return "", fmt.Errorf("path %q: want an absolute one, as it is inside", s)
 	}
 	return filepath.Clean(p), nil
 }
@@ -305,6 +309,7 @@ func envFile(name string) (func(*plan.Spec), error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
 		}
+		r.Asked = true
 		rules = append(rules, r)
 	}
 	return func(spec *plan.Spec) { spec.Env = append(spec.Env, rules...) }, nil

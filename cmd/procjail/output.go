@@ -65,7 +65,9 @@ func (o *options) degraded(p *plan.Plan) int {
 		if f != "cgroup" {
 			return fail(&usageError{fmt.Errorf("--require %q: want cgroup", f)})
 		}
-		return fail(&plan.Refusal{What: "--require cgroup", Cause: "this version has no cgroup to give", Exit: 125})
+	}
+	if len(o.require) > 0 {
+		return fail(&plan.Refusal{What: "--require cgroup", Cause: "this version has no cgroup to give", Remedy: "leave it out", Exit: 125})
 	}
 	if !o.quiet {
 		for _, n := range p.Notes {

@@ -78,37 +78,6 @@ func HardLimit(resource int) (uint64, error) {
 	return r.Max, nil
 }
 
-// Stat is what stat(2) says of a file, the symbolic links followed.
-type Stat struct {
-	Mode     uint32 // with the type
-	UID, GID uint32
-	Size     int64
-}
-
-// StatPath calls stat(2).
-func StatPath(path string) (Stat, error) {
-	var s unix.Stat_t
-	for {
-		err := unix.Stat(path, &s)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return Stat{}, &os.PathError{Op: "stat", Path: path, Err: err}
-		}
-		return Stat{s.Mode, s.Uid, s.Gid, s.Size}, nil
-	}
-}
-
-// StatFD calls fstat(2).
-func StatFD(fd int) (Stat, error) {
-	var s unix.Stat_t
-	if err := unix.Fstat(fd, &s); err != nil {
-		return Stat{}, os.NewSyscallError("fstat", err)
-	}
-	return Stat{s.Mode, s.Uid, s.Gid, s.Size}, nil
-}
-
 // OpenMode calls fcntl(2) F_GETFL and returns O_RDONLY, O_WRONLY or O_RDWR, and
 // whether the descriptor is a mere O_PATH.
 func OpenMode(fd int) (mode int, path bool, err error) {
@@ -155,13 +124,4 @@ func ReadFile(path string) (string, error) {
 		}
 		b.Write(buf[:n])
 	}
-}
-
-// MountFlags calls statfs(2) and returns the ST_* flags of the mount.
-func MountFlags(path string) (int64, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(path, &s); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
-	}
-	return s.Flags, nil
 }

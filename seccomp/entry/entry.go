@@ -28,10 +28,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
-	"os"
 	"runtime"
 	"strconv"
-	"syscall"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
 )
 
 // magic ends in the format's version: change it with the layout.
@@ -127,10 +127,10 @@ func Decode(b []byte, want Key) (Entry, error) {
 // Identity tells one state of a file from any other: where it is and the four
 // things that stat(2) says about it which no write leaves alone. ctime cannot
 // be set from user space. No content is read: that is the point.
-func Identity(path string, st *syscall.Stat_t) string {
+func Identity(path string, st sys.Stat) string {
 	b := append([]byte(path), '\n')
 	for _, n := range [...]int64{
-		int64(st.Dev), int64(st.Ino), st.Size, st.Mtim.Nano(), st.Ctim.Nano(),
+		int64(st.Dev), int64(st.Ino), st.Size, st.Mtime, st.Ctime,
 	} {
 		b = append(strconv.AppendInt(b, n, 10), ' ')
 	}
@@ -139,11 +139,11 @@ func Identity(path string, st *syscall.Stat_t) string {
 
 // FileIdentity calls stat(2) and returns the Identity of path.
 func FileIdentity(path string) (string, error) {
-	var st syscall.Stat_t
-	if err := syscall.Stat(path, &st); err != nil {
-		return "", &os.PathError{Op: "stat", Path: path, Err: err}
+	st, err := sys.StatPath(path)
+	if err != nil {
+		return "", err
 	}
-	return Identity(path, &st), nil
+	return Identity(path, st), nil
 }
 
 // IdentityPath returns the path in what Identity returned.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"reflect"
 	"strings"
 
 	"github.com/Emmanuel326/procjail/profiles"
@@ -26,10 +27,63 @@ func Builtin() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		text := strings.ReplaceAll(fmt.Sprintf("%#v", *p), "profiles.", "")
-		text = strings.ReplaceAll(text, "}, Mount{", "},\nMount{")
-		text = strings.ReplaceAll(text, "}, {", "},\n{")
-		fmt.Fprintf(&b, "\nfunc %s() *Profile {\n\treturn &%s\n}\n", name, text)
+		fmt.Fprintf(&b, "\nfunc %s() *Profile {\n\treturn &", name)
+		literal(&b, reflect.ValueOf(*p), true)
+		b.WriteString("\n}\n")
 	}
 	return format.Source(b.Bytes())
+}
+
+// literal writes a value without the fields that are zero.
+func literal(b *bytes.Buffer, v reflect.Value, named bool) {
+	switch v.Kind() {
+	case reflect.Struct:
+		if named {
+			b.WriteString(v.Type().Name())
+		}
+		b.WriteString("{")
+		// Lists get a line for each element; small structs stay on one.
+		open := v.NumField() > 12
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				continue
+			}
+			if open {
+				b.WriteString("\n")
+			}
+			b.WriteString(v.Type().Field(i).Name + ": ")
+			literal(b, v.Field(i), true)
+			b.WriteString(", ")
+		}
+		if open {
+			b.WriteString("\n")
+		}
+		b.WriteString("}")
+	case reflect.Slice:
+		fmt.Fprintf(b, "[]%s{", v.Type().Elem().Name())
+		lines := v.Type().Elem().Kind() == reflect.Struct
+		for i := range v.Len() {
+			if lines {
+				b.WriteString("\n")
+			}
+			literal(b, v.Index(i), false)
+			b.WriteString(",")
+		}
+		if lines {
+			b.WriteString("\n")
+		}
+		b.WriteString("}")
+	case reflect.String:
+		fmt.Fprintf(b, "%q", v.String())
+	case reflect.Uint64:
+		if v.Uint() == profiles.Unlimited {
+			b.WriteString("Unlimited")
+			return
+		}
+		fmt.Fprint(b, v.Uint())
+	case reflect.Uint32:
+		fmt.Fprintf(b, "%O", v.Uint())
+	default:
+		fmt.Fprintf(b, "%#v", v.Interface())
+	}
 }

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+)
+
+// hosts are made real: in a user and a mount namespace of the test's own,
+// where an ordinary user may mount, or on a thread that gives something up.
+var hosts = []struct {
+	name string
+	root bool // uid 0 in the namespace; otherwise the caller's own, with capabilities
+	make func(dir string) error
+	args []string
+}{
+	{"no /proc", false, func(string) error { return tmpfs("/proc", "") }, []string{"true"}},
+	{"a masked /proc", false, func(string) error { return tmpfs("/proc/acpi", "") }, []string{"true"}},
+	{"a masked /proc, dry run", false, func(string) error { return tmpfs("/proc/acpi", "") }, []string{"--dry-run", "true"}},
+	{"no /dev/null", false, func(string) error { return tmpfs("/dev", "") }, []string{"true"}},
+	{"no /usr", false, func(string) error { return tmpfs("/usr", "") }, []string{"true"}},
+	{"an empty root", false, func(dir string) error { return chroot(dir) }, []string{"true"}},
+	{"a chroot", false, func(dir string) error {
+		return chroot(dir, "/usr", "/proc", "/dev", "/etc", "/bin", "/lib", "/lib64", "/sbin")
+	}, []string{"true"}},
+	{"max_user_namespaces 0", true, func(string) error {
+		return os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0)
+	}, []string{"true"}},
+	{"max_mnt_namespaces 0", true, func(string) error {
+		return os.WriteFile("/proc/sys/user/max_mnt_namespaces", []byte("0"), 0)
+	}, []string{"true"}},
+	{"max_net_namespaces 0", true, func(string) error {
+		return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("0"), 0)
+	}, []string{"true"}},
+	{"no newuidmap", false, func(dir string) error { return cover("/usr/bin/newuidmap", filepath.Join(dir, "missing")) }, []string{"--id", "subid", "true"}},
+	{"newuidmap without set-user-ID", false, func(dir string) error { return copyOver(dir, "/usr/bin/newuidmap") }, []string{"--id", "subid", "true"}},
+	{"no subordinate ids", true, subids(""), []string{"--id", "subid", "true"}},
+	{"subordinate ids of others", true, subids("alice:100000:65536\n"), []string{"--id", "subid", "true"}},
+	{"subordinate ids that are not here", true, subids("root:100000:65536\n"), []string{"--id", "subid", "true"}},
+	{"a range of none", true, subids("root:100000:0\n"), []string{"--id", "subid", "true"}},
+	{"a range of none, auto", true, subids("root:100000:0\n"), []string{"true"}},
+	{"a range that is no number", true, subids("root:x:65536\n"), []string{"--id", "subid", "true"}},
+	{"a range past the end", true, subids("root:4294967000:65536\n"), []string{"--id", "subid", "true"}},
+	{"an unreadable subuid", true, func(dir string) error { return subids("", 0)(dir) }, []string{"--id", "subid", "true"}},
+	{"a full state directory", false, func(dir string) error {
+		if err := tmpfs(dir, "nr_inodes=2"); err != nil {
+			return err
+		}
+		return os.Mkdir(filepath.Join(dir, "full"), 0o700)
+	}, []string{"--id", "self", "--overlay", "/tmp", "true"}},
+	{"a read-only state directory", false, readOnly, []string{"--id", "self", "--overlay", "/tmp", "true"}},
+	{"a read-only root", false, func(string) error { return readOnly("/") }, []string{"true"}},
+	{"clone3 refused, EPERM", false, refuse(unix.SYS_CLONE3, unix.EPERM), []string{"true"}},
+	{"clone3 refused, ENOSYS", false, refuse(unix.SYS_CLONE3, unix.ENOSYS), []string{"true"}},
+	{"unshare refused", false, refuse(unix.SYS_UNSHARE, unix.EPERM), []string{"true"}},
+	{"mount_setattr refused", false, refuse(unix.SYS_MOUNT_SETATTR, unix.ENOSYS), []string{"true"}},
+	{"fsopen refused", false, refuse(unix.SYS_FSOPEN, unix.EPERM), []string{"true"}},
+	{"open_tree refused", false, refuse(unix.SYS_OPEN_TREE, unix.ENOSYS), []string{"true"}},
+	{"move_mount refused", false, refuse(unix.SYS_MOVE_MOUNT, unix.EPERM), []string{"true"}},
+	{"pivot_root refused", false, refuse(unix.SYS_PIVOT_ROOT, unix.EPERM), []string{"true"}},
+	{"pidfd_open refused", false, refuse(unix.SYS_PIDFD_OPEN, unix.ENOSYS), []string{"true"}},
+	{"close_range refused", false, refuse(unix.SYS_CLOSE_RANGE, unix.ENOSYS), []string{"true"}},
+	{"seccomp refused", false, refuse(unix.SYS_SECCOMP, unix.EPERM), []string{"true"}},
+	{"landlock_restrict_self refused", false, refuse(unix.SYS_LANDLOCK_RESTRICT_SELF, unix.EPERM), []string{"true"}},
+	{"keyctl refused", false, refuse(unix.SYS_KEYCTL, unix.EPERM), []string{"true"}},
+	{"capset refused", false, refuse(unix.SYS_CAPSET, unix.EPERM), []string{"true"}},
+	{"sethostname refused", false, refuse(unix.SYS_SETHOSTNAME, unix.EPERM), []string{"true"}},
+	{"few descriptors", false, func(string) error {
+		return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 5, Max: 5})
+	}, []string{"true"}},
+}
+
+// hostVariable names the host that this process is to make before it becomes
+// procjail.
+const hostVariable = "PROCJAIL_TEST_HOST"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(hostVariable); name != "" {
+		fmt.Fprintln(os.Stderr, "cannot make the host:", becomeProcjail(name))
+		os.Exit(99)
+	}
+	os.Exit(m.Run())
+}
+
+// TestKernelBadHosts compares exit status and standard error of each with
+// testdata/hosts.golden, which -update rewrites.
+func TestKernelBadHosts(t *testing.T) {
+	kerneltest.Require(t, kerneltest.UserNamespaces)
+	kerneltest.Unprivileged(t)
+	kerneltest.Clean(t)
+	bin := kerneltest.Binary(t)
+	golden := map[string]string{}
+	text, err := os.ReadFile("testdata/hosts.golden")
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	for _, block := range strings.Split(string(text), "\n\n") {
+		name, rest, _ := strings.Cut(strings.Trim(block, "\n"), "\n")
+		golden[strings.TrimPrefix(name, "# ")] = rest
+	}
+	var all strings.Builder
+	for i, h := range hosts {
+		t.Run(h.name, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd := kerneltest.Command(t, h.args...)
+			cmd.Path, cmd.Err = "/proc/self/exe", nil
+			cmd.Env = []string{
+				hostVariable + "=" + h.name, "PROCJAIL_TEST_BIN=" + bin, "PROCJAIL_TEST_DIR=" + dir,
+				"PATH=/usr/bin:/bin", "HOME=" + dir, "XDG_STATE_HOME=" + dir,
+			}
+			cmd.Args = append([]string{"procjail"}, h.args...)
+			uid, gid := os.Getuid(), os.Getgid()
+			id := func(n int) int {
+				if h.root {
+					return 0
+				}
+				return n
+			}
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+				UidMappings: []syscall.SysProcIDMap{{ContainerID: id(uid), HostID: uid, Size: 1}},
+				GidMappings: []syscall.SysProcIDMap{{ContainerID: id(gid), HostID: gid, Size: 1}},
+				AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SYS_RESOURCE},
+			}
+			result := kerneltest.RunCommand(t, cmd)
+			if result.Code == 99 {
+				t.Fatal(result.Stderr)
+			}
+			got := fmt.Sprintf("$ procjail %s\n%sexit %d", strings.Join(h.args, " "),
+				strings.ReplaceAll(strings.ReplaceAll(steady([]byte(result.Stderr)), dir, "$WORK"), bin, "$PROCJAIL"), result.Code)
+			if i > 0 {
+				all.WriteString("\n\n")
+			}
+			all.WriteString("# " + h.name + "\n" + got)
+			if !*update && got != golden[h.name] {
+				t.Errorf("-want +got:\n%s", cmp.Diff(golden[h.name], got))
+			}
+		})
+	}
+	t.Logf("%d hosts", len(hosts))
+	if *update && !t.Failed() {
+		if err := os.WriteFile("testdata/hosts.golden", []byte(all.String()+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// becomeProcjail makes a host and calls execve(2). It returns only an error.
+func becomeProcjail(name string) error {
+	runtime.LockOSThread()
+	bin, err := os.Open(os.Getenv("PROCJAIL_TEST_BIN"))
+	if err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if h.name != name {
+			continue
+		}
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return err
+		}
+		if err := h.make(os.Getenv("PROCJAIL_TEST_DIR")); err != nil {
+			return err
+		}
+	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return err
+	}
+	env := []string{"PATH=/usr/bin:/bin", "HOME=" + os.Getenv("HOME"), "XDG_STATE_HOME=" + os.Getenv("XDG_STATE_HOME")}
+	argv := append([]string{"procjail"}, os.Args[1:]...)
+	return execFD(int(bin.Fd()), argv, env)
+}
+
+// execFD calls execveat(2), since the program's path may not be there any more.
+func execFD(fd int, argv, env []string) error {
+	empty, _ := unix.BytePtrFromString("")
+	v, err := syscall.SlicePtrFromStrings(argv)
+	if err != nil {
+		return err
+	}
+	e, err := syscall.SlicePtrFromStrings(env)
+	if err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, uintptr(fd), uintptr(unsafe.Pointer(empty)),
+		uintptr(unsafe.Pointer(&v[0])), uintptr(unsafe.Pointer(&e[0])), unix.AT_EMPTY_PATH, 0)
+	return errno
+}
+
+func tmpfs(dir, data string) error {
+	return os.NewSyscallError("mount "+dir, unix.Mount("tmpfs", dir, "tmpfs", 0, data))
+}
+
+func bind(from, to string) error {
+	return os.NewSyscallError("bind "+to, unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""))
+}
+
+// cover shows an empty file without any permission in place of another.
+func cover(name, empty string) error {
+	if err := os.WriteFile(empty, nil, 0o000); err != nil {
+		return err
+	}
+	return bind(empty, name)
+}
+
+func copyOver(dir, name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	plain := filepath.Join(dir, filepath.Base(name))
+	if err := os.WriteFile(plain, text, 0o755); err != nil {
+		return err
+	}
+	return bind(plain, name)
+}
+
+// subids replaces /etc/subuid and /etc/subgid.
+func subids(text string, mode ...os.FileMode) func(string) error {
+	return func(dir string) error {
+		for _, name := range []string{"subuid", "subgid"} {
+			file := filepath.Join(dir, name)
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				return err
+			}
+			if len(mode) > 0 { // a directory can be opened and not be read
+				file = dir
+			}
+			if len(mode) > 0 {
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					return err
+				}
+				if err := os.Symlink("/proc/self/mem", filepath.Join(dir, name)); err != nil {
+					return err
+				}
+				file = "/proc/sys/vm/drop_caches" // write-only, to everybody
+			}
+			if err := bind(file, "/etc/"+name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func chroot(dir string, shown ...string) error {
+	if err := tmpfs(dir, ""); err != nil {
+		return err
+	}
+	root := filepath.Join(dir, "root")
+	for _, name := range append([]string{"/"}, shown...) {
+		if err := os.MkdirAll(root+name, 0o755); err != nil {
+			return err
+		}
+		if name != "/" {
+			if err := bind(name, root+name); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Chroot(root); err != nil {
+		return os.NewSyscallError("chroot", err)
+	}
+	return os.Chdir("/")
+}
+
+func readOnly(dir string) error {
+	if dir != "/" {
+		if err := bind(dir, dir); err != nil {
+			return err
+		}
+	}
+	return os.NewSyscallError("mount_setattr", unix.MountSetattr(unix.AT_FDCWD, dir, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}))
+}
+
+// refuse installs a filter of seccomp(2) that answers one call with an errno.
+func refuse(call int, errno unix.Errno) func(string) error {
+	return func(string) error {
+		var b []byte
+		ins := func(code uint16, jt, jf uint8, k uint32) {
+			b = binary.NativeEndian.AppendUint16(b, code)
+			b = append(b, jt, jf)
+			b = binary.NativeEndian.AppendUint32(b, k)
+		}
+		ins(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, 0, 0, 0) // seccomp_data.nr
+		ins(unix.BPF_JMP|unix.BPF_JEQ|unix.BPF_K, 0, 1, uint32(call))
+		ins(unix.BPF_RET|unix.BPF_K, 0, 0, unix.SECCOMP_RET_ERRNO|uint32(errno))
+		ins(unix.BPF_RET|unix.BPF_K, 0, 0, unix.SECCOMP_RET_ALLOW)
+		prog := unix.SockFprog{Len: 4, Filter: (*unix.SockFilter)(unsafe.Pointer(&b[0]))}
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return err
+		}
+		return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0))
+	}
+}
