@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,8 +76,11 @@ func (p program) run(t *testing.T, dir string, options ...string) {
 	binary := kerneltest.Binary(t)
 	args := append([]string{"--quiet"}, options...)
 	args = append(args, strings.Fields(strings.ReplaceAll(p.options, "PROCJAIL", binary))...)
+	if slices.Contains(needs, "go") {
+		args = append(args, goRoot(t)...)
+	}
 	args = append(args, "--", "sh", "-euc", p.script)
-	stdout, stderr, err := capture(t, exec.Command(binary, args...), dir)
+	stdout, stderr, err := capture(t, exec.Command(binary, args...), dir, limit)
 	if err == nil && p.good(stdout) {
 		return
 	}
@@ -84,7 +88,7 @@ func (p program) run(t *testing.T, dir string, options ...string) {
 	outside := t.TempDir()
 	cmd := exec.Command("sh", "-euc", strings.ReplaceAll(p.script, "/data", filepath.Join(here(t), "testdata")))
 	cmd.Env = append(os.Environ(), "HOME="+outside)
-	stdout, stderr, err = capture(t, cmd, outside)
+	stdout, stderr, err = capture(t, cmd, outside, limit)
 	t.Logf("outside: %v (good: %v)\nstdout: %s\nstderr: %s", err, p.good(stdout), stdout, stderr)
 }
 
@@ -95,8 +99,9 @@ func (p program) good(stdout string) bool {
 	return strings.TrimSuffix(stdout, "\n") == p.want
 }
 
-// capture runs a command in dir, with nothing on its standard input.
-func capture(t *testing.T, cmd *exec.Cmd, dir string) (stdout, stderr string, err error) {
+// capture runs a command in dir for at most limit, with nothing on its standard
+// input.
+func capture(t *testing.T, cmd *exec.Cmd, dir string, limit time.Duration) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs

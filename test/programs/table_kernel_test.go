@@ -25,7 +25,7 @@ var strict = []program{
 	},
 	{
 		name:   "zsh",
-		script: `zsh -fc 'a=(c b a); print ${(oj:,:)a}; print -l /data/*.py(:t); zmodload zsh/datetime && print ${(U):-loaded}; sleep 0.1 & wait; print =sh' `,
+		script: `zsh -fc 'a=(c b a); print ${(j:,:)${(o)a}}; print -l /data/*.py(:t); zmodload zsh/datetime && print ${(U):-loaded}; sleep 0.1 & wait; print =sh' `,
 		want:   "a,b,c\nwork.py\nLOADED\n/usr/bin/sh",
 	},
 	{
@@ -69,7 +69,7 @@ watch a
 files b c text
 http /x
 wasm 42
-scrypt 66ebd2f2d54cbcfb`,
+scrypt 87c5081bda438d49`,
 	},
 	{
 		name:   "java",
@@ -89,7 +89,7 @@ scrypt 66ebd2f2d54cbcfb`,
 	},
 	{
 		name:   "awk",
-		script: `seq 100000 | awk '{s+=$1; c[$1%7]++} END {print s, c[3]; "echo piped" | getline x; print x; print ENVIRON["USER"]}'`,
+		script: `seq 100000 | awk '{s+=$1; c[$1%7]++} END {printf "%.0f %d\n", s, c[3]; "echo piped" | getline x; print x; print ENVIRON["USER"]}'`,
 		want:   "5000050000 14286\npiped\nuser",
 	},
 	{
@@ -141,7 +141,7 @@ scrypt 66ebd2f2d54cbcfb`,
 		name:   "zstd and xz with threads",
 		needs:  []string{"zstd", "xz"},
 		script: `seq 2000000 >f; zstd -q -T2 f; xz -T2 -0 -k f; zstd -dc f.zst | cmp - f; xz -dc f.xz | cmp - f; sha256sum <f | cut -c 1-16`,
-		want:   "?",
+		want:   "d2d7c0abc3eb76d9",
 	},
 	{
 		name:   "curl",
@@ -183,8 +183,8 @@ scrypt 66ebd2f2d54cbcfb`,
 	},
 	{
 		name:   "sort",
-		script: `seq 1500000 -1 1 | sort -n -S 4M --parallel=2 --compress-program=gzip >f; sort -nc f; sed -n '1p;$p' f; sort -R f | head -n 1 | grep -c .; comm -12 f f 2>/dev/null | wc -l`,
-		want:   "1\n1500000\n1\n1500000",
+		script: `seq 300000 -1 1 | sort -n -S 1M --parallel=2 --compress-program=gzip >f; sort -nc f; sed -n '1p;$p' f; sort -R f | head -n 1 | grep -c .; comm -12 f f 2>/dev/null | wc -l`,
+		want:   "1\n300000\n1\n300000",
 	},
 	{
 		name:   "dd",
@@ -208,7 +208,7 @@ scrypt 66ebd2f2d54cbcfb`,
 	},
 	{
 		name:   "tmux",
-		script: `tmux -f /dev/null new-session -d -x 80 -y 24 'tty; stty size; exec cat'; tmux send-keys typed Enter; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; tmux capture-pane -p | grep -q '^typed' && break; done; tmux capture-pane -p | head -n 4; tmux kill-server`,
+		script: `tmux -f /dev/null new-session -d -x 80 -y 24 'tty; stty size; exec cat'; see() { for i in $(seq 50); do tmux capture-pane -p >pane; [ "$(grep -c "$1" pane)" -ge $2 ] && return; sleep 0.1; done; }; see '24 80' 1; tmux send-keys typed Enter; see typed 2; head -n 4 pane; tmux kill-server`,
 		match:  `^/dev/pts/\d+\n24 80\ntyped\ntyped\n$`,
 	},
 	{
@@ -217,9 +217,9 @@ scrypt 66ebd2f2d54cbcfb`,
 		match:  `^/dev/pts/\d+\n99\n1\n$`,
 	},
 	{
-		name:   "vim",
-		script: `printf 'b\na\n' >f; vim -es -N -u NONE -c '%s/a/x/' -c 'call append(0, system("echo from a shell"))' -c 'wq' f; cat f; ls -A | grep swp || echo no swap file`,
-		match:  "^from a shell(\x00)?\nb\nx\nno swap file\n$",
+		name:   "vi",
+		script: `printf 'b\na\n' >f; vi -es -N -u NONE -c '%s/a/x/' -c '1r !echo from a shell' -c 'wq' f; cat f; ls -A | grep swp || echo no swap file`,
+		want:   "b\nfrom a shell\nx\nno swap file",
 	},
 	{
 		name:   "man",
@@ -229,8 +229,8 @@ scrypt 66ebd2f2d54cbcfb`,
 	{
 		name:   "ps and top",
 		needs:  []string{"ps", "top", "pgrep"},
-		script: `sleep 9 & ps -e -o pid=,user=,comm= | head -n 3; top -b -n 1 | grep -c sleep; pgrep -x sleep | wc -l; kill $!; uptime | grep -o 'up 0 min'; free | wc -l`,
-		match:  `^ +1 user +procjail-init\n +2 user +sh\n +\d+ user +sleep\n1\n1\nup 0 min\n3\n$`,
+		script: `sleep 9 & ps -e -o pid=,user=,comm= | head -n 3; top -b -n 1 | grep -cw 'sleep$'; pgrep -x sleep | wc -l; kill $!; uptime | grep -o 'up 0 min'; free | wc -l`,
+		match:  `^ +1 user +procjail-init\n +\d+ user +sh\n +\d+ user +sleep\n1\n1\nup 0 min\n3\n$`,
 	},
 	{
 		name:   "date and locale",
@@ -258,7 +258,7 @@ scrypt 66ebd2f2d54cbcfb`,
 	{
 		name:   "diff and patch",
 		needs:  []string{"diff", "patch"},
-		script: `cp -r /data/c a; cp -r a b; sed -i s/long/int/ b/sum.c; diff -ru a b >p || :; patch -s -d a -p1 <p; diff -r a b; grep -c int a/sum.c`,
+		script: `cp -r /data/c a; cp -r a b; sed -i "s/total/all/g" b/sum.c; diff -ru a b >p || :; patch -s -d a -p1 <p; diff -r a b; grep -c "^@@" p`,
 		want:   "1",
 	},
 	{
@@ -295,12 +295,12 @@ var build = []program{
 	},
 	{
 		name:   "git",
-		script: `git init -q -b main . && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m first && git log --format='%an %s' && test -O .git && git worktree add -q ../w 2>&1 || echo refused outside`,
-		want:   "a first\nrefused outside",
+		script: `git init -q -b main . && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m first && git log --format='%an %s' && test -O .git && git worktree add -q w && git -C w status --short --branch; ! touch /usr/x 2>/dev/null && echo read-only`,
+		want:   "a first\n## w\nread-only",
 	},
 	{
 		name:   "python3",
-		script: `python3 /data/work.py | tail -n 1; python3 -m compileall -q /data 2>/dev/null || echo read-only; printf 'import unittest\nclass T(unittest.TestCase):\n  def test(self): pass\n' >test_x.py; python3 -m unittest -q 2>&1 | grep -c OK`,
+		script: `python3 /data/work.py | tail -n 1; python3 -m compileall -q /data >/dev/null || echo read-only; printf 'import unittest\nclass T(unittest.TestCase):\n  def test(self): pass\n' >test_x.py; python3 -m unittest -q 2>&1 | grep -c OK`,
 		want:   "ctypes 5\nread-only\n1",
 	},
 	{
