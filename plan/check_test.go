@@ -40,6 +40,10 @@ var violations = []struct {
 		setuid := slices.IndexFunc(list, is[plan.Setresuid])
 		return slices.Delete(list, setuid+1, setuid+2)
 	}},
+	{"parent death signal after the last change of uid", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+		setuid := slices.IndexFunc(list, is[plan.Setresuid])
+		return slices.Delete(list, setuid+2, setuid+3) // the look whether the parent lives
+	}},
 	{"undumpable before the payload", plantest.Ordinary, without(prctl("PR_SET_DUMPABLE"))},
 	{"a result before its use", plantest.Ordinary, without(is[plan.Fsmount])},
 	{"a result before its use", plantest.Ordinary, without(is[plan.PidfdOpen])},

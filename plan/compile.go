@@ -32,7 +32,7 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program,
-		c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname,
+		c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
 		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.leaveOldRoot,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 	} {
@@ -135,6 +135,9 @@ func (c *compiler) identity() error {
 		return refuse("a capability to keep", err.Error(), "name one of capabilities(7) in --cap-add or keep-capabilities")
 	}
 	c.keep = keep & caps.All(h.LastCap)
+	if c.keep == caps.All(h.LastCap) {
+		return refuse("capabilities to keep", "these are all that there are, and a payload with all of them is no jail", "name those that it needs")
+	}
 	c.home = c.spec.homeInside(h)
 	return c.keepsToItself()
 }

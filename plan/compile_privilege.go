@@ -44,6 +44,31 @@ func (c *compiler) dropPrivileges() error {
 	return nil
 }
 
+// counts lowers what namespaces(7) lets the jail's user namespace have of
+// things that are counted against the caller too (/proc/sys/user). They are
+// written in the old /proc, whose files are those of the writer's namespace.
+// A container may show that read-only: then the filter alone refuses a
+// namespace, and the caller's own limit is the jail's.
+func (c *compiler) counts() error {
+	c.from = c.spec.at("limits")
+	for _, l := range []struct {
+		file string
+		n    uint64
+	}{
+		{"max_user_namespaces", c.spec.Limits.UserNS},
+		{"max_inotify_instances", c.spec.Limits.Inotify},
+	} {
+		if l.n == profiles.Unlimited {
+			continue
+		}
+		data := itoa(int64(min(l.n, 1<<31-1)))
+		c.write("/proc/sys/user/"+l.file, data)
+		c.plan.Entries[len(c.plan.Entries)-3].Skip = [2]Errno{Errno(unix.EROFS), Errno(unix.ENOENT)}
+	}
+	c.from = ""
+	return nil
+}
+
 // limits are those that a process carries itself.
 func (c *compiler) limits() error {
 	l := c.spec.Limits
@@ -52,7 +77,9 @@ func (c *compiler) limits() error {
 		name Name
 		n    uint64
 	}{
-		{Name{unix.RLIMIT_CORE, "RLIMIT_CORE"}, l.Core},
+		// 0 keeps no core from a program that core_pattern pipes it to, which
+		// runs as the host's root; 1 does (core(5), fs/coredump.c).
+		{Name{unix.RLIMIT_CORE, "RLIMIT_CORE"}, max(l.Core, 1)},
 		{Name{unix.RLIMIT_NOFILE, "RLIMIT_NOFILE"}, min(l.Nofile, c.host.Nofile)},
 		// Counted in each user namespace on its own since Linux 5.14, and so
 		// a limit of this jail (getrlimit(2), kernel/ucount.c).

@@ -58,6 +58,9 @@ func (c *compiler) mounts() error {
 	for _, m := range list {
 		c.from = m.From
 		m.Dest = expand(m.Dest, c.home, c.host.Cwd)
+		if !path.IsAbs(m.Dest) || m.Kind != profiles.Link && m.Source != "" && !path.IsAbs(expand(m.Source, c.host.Home, c.host.Cwd)) {
+			return refuse(m.From, "it is about your current directory, which has no name here: it was removed, or lies outside of the root", "cd to another directory")
+		}
 		if err := c.mount(m); err != nil {
 			return err
 		}
@@ -77,7 +80,7 @@ func (c *compiler) mount(m profiles.Mount) error {
 	case profiles.Link:
 		return c.link(m.Source, m.Dest)
 	case profiles.File:
-		return c.file(m.Dest, strings.TrimPrefix(m.Content, "\n"))
+		return c.file(m.Dest, strings.ReplaceAll(m.Content, "{hostname}", c.spec.Hostname))
 	case profiles.Passwd:
 		return c.file(m.Dest, c.passwd())
 	case profiles.Group:
@@ -358,6 +361,9 @@ func (c *compiler) link(target, dest string) error {
 	}
 	if s.tree != "" || s.node != nil && s.node.kind == treeNode {
 		return refuse(c.from+" at "+quote(dest), "the directory is the host's, and procjail makes nothing there", "")
+	}
+	if s.node != nil && !s.node.isDir() {
+		return refuse(c.from+" at "+quote(dest), "/"+s.path+" inside is no directory", "name another destination")
 	}
 	if s.node == nil {
 		if s, err = c.mountPoint(path.Dir(dest), true); err != nil {

@@ -24,7 +24,7 @@ func obeys(p *plan.Plan) error {
 		case plan.PivotRoot:
 			return nil
 		}
-		if !inside {
+		if !inside && !is[plan.OpenTree](e) && !is[plan.Fsopen](e) && !is[plan.Fsmount](e) {
 			continue
 		}
 		if err := r.step(e); err != nil {

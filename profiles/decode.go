@@ -55,6 +55,8 @@ type file struct {
 		FileSize *value[uint64, sizeParser]    `toml:"file-size"`
 		CPUTime  *value[uint64, secondsParser] `toml:"cpu-time"`
 		Tmpfs    *value[uint64, sizeParser]    `toml:"tmpfs"`
+		UserNS   *value[uint64, sizeParser]    `toml:"user-namespaces"`
+		Inotify  *value[uint64, sizeParser]    `toml:"inotify-instances"`
 	} `toml:"limits"`
 	Mounts []mountLine `toml:"mounts"`
 }
@@ -107,7 +109,7 @@ const maxFile = 1 << 20
 
 var noLimits = Limits{
 	Memory: Unlimited, Swap: Unlimited, Pids: Unlimited, Core: 0, Nofile: 1024,
-	FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 64 << 20,
+	FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 64 << 20, UserNS: 0, Inotify: 64,
 }
 
 func decode(data []byte) (f file, err error) {
@@ -189,6 +191,8 @@ func (f *file) apply(p *Profile) error {
 	f.Limits.FileSize.to(&l.FileSize)
 	f.Limits.CPUTime.to(&l.CPUTime)
 	f.Limits.Tmpfs.to(&l.Tmpfs)
+	f.Limits.UserNS.to(&l.UserNS)
+	f.Limits.Inotify.to(&l.Inotify)
 	if c := f.Limits.CPUs; c != nil {
 		if !(*c >= 0 && *c <= 1<<20) {
 			return fmt.Errorf("limits.cpus = %v: want a number of processors, 0 for no limit", *c)

@@ -81,6 +81,8 @@ type Limits struct {
 	FileSize uint64
 	CPUTime  uint64
 	Tmpfs    uint64 // the size of each tmpfs that does not say its own
+	UserNS   uint64 // user namespaces that the jail may make of its own
+	Inotify  uint64 // inotify(7) instances, which count against the caller's as well
 }
 
 // Kind is what a Mount puts at its place.
@@ -94,7 +96,7 @@ const (
 	Tmpfs                  // an empty file system in memory
 	Hide                   // nothing: an empty directory or file
 	Link                   // a symbolic link to Source
-	File                   // a file with this Content
+	File                   // a file with this Content; "{hostname}" in it is replaced
 	Passwd                 // passwd(5) with root, the payload and nobody
 	Group                  // group(5) likewise
 	Dir                    // an empty directory, read-only
