@@ -74,7 +74,7 @@ optional = true
 		Env: []EnvRule{{Key: "A", Value: "1"}, {Key: "B", Pass: true}, {Key: "C"}},
 		Limits: Limits{
 			Memory: 1 << 30, Swap: Unlimited, Pids: 7, CPUs: 1.5, Core: 1024, Nofile: 64,
-			FileSize: 2 << 20, CPUTime: 90, Tmpfs: 8 << 20,
+			FileSize: 2 << 20, CPUTime: 90, Tmpfs: 8 << 20, Inotify: 64,
 		},
 		Mounts: []Mount{
 			{Kind: ReadOnly, Source: "/usr", Dest: "/usr", Mode: 0o755, From: from("0")},

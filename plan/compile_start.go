@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+// clone compiles the supervisor's part: what init inherits, and init itself.
+func (c *compiler) clone() error {
+	c.stage = Supervisor
+	c.alive = c.get(PidfdOpen{c.host.Pid})
+	if c.spec.Init == profiles.PID1Init {
+		c.status = c.get(Eventfd{unix.EFD_NONBLOCK})
+	}
+	if c.id.Method != userns.WriteSelf {
+		c.mapped = c.get(Eventfd{})
+	}
+	if c.command.copy {
+		c.content = c.get(Openat{Dir: AtFDCWD, Path: c.host.Program.Path, Flags: unix.O_CLOEXEC})
+	}
+	c.overlayDirs()
+	all := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
+	c.plan.Namespaces = all | unix.CLONE_NEWTIME
+	if c.spec.Net == profiles.NetNone {
+		c.plan.Namespaces |= unix.CLONE_NEWNET
+	}
+	c.add(SignalMask{All: true})
+	c.pidfd = c.result()
+	c.pid = c.get(Clone3{Flags: all | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd})
+	c.add(SignalMask{})
+	if c.spec.Forward {
+		for _, sig := range forwarded {
+			c.add(Forward{sig, c.pidfd})
+		}
+	}
+	switch c.id.Method {
+	case userns.NewIDMap:
+		c.add(Newidmap{Program: c.host.Caller.NewUIDMap.Path, Pid: c.pid, Map: c.id.UIDMap})
+		c.add(Newidmap{Program: c.host.Caller.NewGIDMap.Path, Pid: c.pid, Map: c.id.GIDMap})
+	case userns.WriteParent:
+		c.add(WriteMap{Pid: c.pid, File: "uid_map", Map: c.id.UIDMap})
+		c.add(WriteMap{Pid: c.pid, File: "gid_map", Map: c.id.GIDMap})
+	}
+	if c.mapped != 0 {
+		c.whole(Write{c.mapped, one})
+	}
+	c.add(Waitid{c.pidfd})
+	c.plan.Undo = []Entry{
+		{Stage: Supervisor, Step: PidfdSendSignal{c.pidfd, unix.SIGKILL}, Want: Any},
+		{Stage: Supervisor, Step: Waitid{c.pidfd}, Want: Any},
+	}
+
+	// From here on it is init. Its first acts tie it to the supervisor: it
+	// dies with it, and if it was too late for that it finds out.
+	c.stage = Init
+	c.tie()
+	c.add(CloseRange{3})
+	c.session()
+	return nil
+}
+
+// forwarded are the signals that a supervisor passes on. Not among them are
+// the stops, which are for the supervisor itself, the faults, and those that
+// the Go runtime uses.
+var forwarded = [...]unix.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH, unix.SIGCONT,
+}
+
+// one is what an eventfd is woken with: the number 1.
+var one = func() []byte { s := newStruct(8); s.u64(0, 1); return s }()
+
+// tie makes init die when the supervisor's thread does (PR_SET_PDEATHSIG), or
+// now, if that has ended meanwhile: nobody sends the signal twice.
+func (c *compiler) tie() {
+	c.add(Prctl{prPdeathsig, Name{uint64(unix.SIGKILL), "SIGKILL"}})
+	c.add(PollAlive{c.alive}).Want = 0
+}
+
+// idMaps gives init its ids.
+func (c *compiler) idMaps() error {
+	if c.id.Method == userns.WriteSelf {
+		// "deny" first: user_namespaces(7) wants it of an unprivileged
+		// writer of gid_map, since Linux 3.19.
+		c.write("/proc/self/setgroups", "deny")
+		c.write("/proc/self/uid_map", string(c.id.UIDMap.Bytes()))
+		c.write("/proc/self/gid_map", string(c.id.GIDMap.Bytes()))
+		return nil
+	}
+	c.add(Read{c.mapped, 8}).Want = 8
+	return nil
+}
+
+func (c *compiler) hostname() error {
+	c.from = c.spec.at("hostname")
+	c.add(Sethostname{c.spec.Hostname})
+	c.from = ""
+	return nil
+}
+
+// clocks moves init into a time namespace whose clocks start near zero. The
+// offsets can be written only before the first process is in it
+// (time_namespaces(7)), and only setns(2) takes the caller itself there. It
+// comes after joinNetwork: setns into a time namespace is EUSERS for whoever
+// shares its memory with another process (kernel/time/namespace.c).
+func (c *compiler) clocks() error {
+	c.add(Unshare{unix.CLONE_NEWTIME})
+	c.write("/proc/self/timens_offsets",
+		"monotonic -"+itoa(c.host.Monotonic)+" 0\nboottime -"+itoa(c.host.Boottime)+" 0\n")
+	fd := c.get(Openat{Dir: AtFDCWD, Path: "/proc/self/ns/time_for_children", Flags: unix.O_CLOEXEC})
+	c.add(Setns{fd, unix.CLONE_NEWTIME})
+	c.add(Close{fd})
+	return nil
+}
+
+// stub writes the program that PID 1 becomes. Nobody may read it, so that the
+// kernel makes the process undumpable from its first instruction on
+// (fs/exec.c:would_dump).
+func (c *compiler) stub() error {
+	if c.spec.Init != profiles.PID1Init {
+		return nil
+	}
+	const name = initName
+	fd := c.get(Openat{Dir: AtFDCWD, Path: name, Flags: unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_CLOEXEC, Mode: 0o111})
+	c.whole(Write{fd, c.spec.InitImage})
+	c.add(Close{fd})
+	c.stubFile = c.get(Openat{Dir: AtFDCWD, Path: name, Flags: unix.O_PATH | unix.O_CLOEXEC})
+	c.add(Unlinkat{AtFDCWD, name})
+	return nil
+}
+
+// startPayload forks, unless the payload is PID 1 itself. What follows is the
+// payload's, but for init's last two steps, which stand at the end.
+func (c *compiler) startPayload() error {
+	// Nothing of init's memory, which began as a copy of the supervisor's,
+	// can be read by the payload.
+	c.add(Prctl{prDumpable, Name{0, "SUID_DUMP_DISABLE"}})
+	c.forgetArguments()
+	if c.spec.Init == profiles.PID1Init {
+		c.add(Clone{unix.CLONE_VM | unix.CLONE_VFORK})
+	}
+	c.stage = Payload
+	return nil
+}
