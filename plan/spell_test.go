@@ -29,7 +29,7 @@ var spellings = []struct {
 	{plan.Openat{Dir: fd0, Path: "f", Flags: unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL, Mode: 0o644}, `openat(fd0, "f", O_WRONLY|O_CREAT|O_EXCL, 0644)`},
 	{plan.Openat{Dir: plan.AtFDCWD, Path: ".", Flags: 0}, `openat(AT_FDCWD, ".", O_RDONLY)`},
 	{plan.Openat{Dir: plan.AtFDCWD, Path: "d", Flags: unix.O_PATH | unix.O_DIRECTORY | 1<<30}, `openat(AT_FDCWD, "d", O_RDONLY|O_DIRECTORY|O_PATH|0x40000000)`},
-	{plan.OpenInRoot{Dir: fd0, Path: "usr/lib"}, `openat2(fd0, "usr/lib", {flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=RESOLVE_NO_MAGICLINKS|RESOLVE_IN_ROOT}, 24)`},
+	{plan.OpenInRoot{Dir: fd0, Path: "usr/lib"}, `openat2(fd0, "usr/lib", {flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=RESOLVE_NO_SYMLINKS|RESOLVE_IN_ROOT}, 24)`},
 	{plan.Write{FD: fd0, Data: []byte("deny")}, `write(fd0, "deny", 4)`},
 	{plan.Write{FD: 2, Data: []byte(strings.Repeat("x", 49))}, `write(2, "` + strings.Repeat("x", 48) + `"..., 49)`},
 	{plan.Read{FD: fd0, N: 8}, `read(fd0, [8 bytes], 8)`},

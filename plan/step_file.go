@@ -32,8 +32,9 @@ func (s Openat) Write(w Writer) {
 	}
 }
 
-// OpenInRoot is openat2(2) with RESOLVE_IN_ROOT: it walks Path as if Dir were
-// "/", so that no symbolic link of the tree below leads out of it.
+// OpenInRoot is openat2(2) of a place in a mounted tree, with no symbolic link
+// on the way: where one of the host's leads inside is not for a plan to know,
+// nor for whoever may write the tree to choose.
 type OpenInRoot struct {
 	Dir  FD
 	Path string
@@ -45,9 +46,9 @@ func (s OpenInRoot) Write(w Writer) {
 	w.String(s.Path)
 	how := newStruct(unix.SizeofOpenHow)
 	how.u64(0, unix.O_PATH|unix.O_CLOEXEC)
-	how.u64(16, unix.RESOLVE_NO_MAGICLINKS|unix.RESOLVE_IN_ROOT)
+	how.u64(16, unix.RESOLVE_NO_SYMLINKS|unix.RESOLVE_IN_ROOT)
 	w.Struct(how, func() string {
-		return "{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=RESOLVE_NO_MAGICLINKS|RESOLVE_IN_ROOT}"
+		return "{flags=O_RDONLY|O_CLOEXEC|O_PATH, resolve=RESOLVE_NO_SYMLINKS|RESOLVE_IN_ROOT}"
 	})
 	w.Int(unix.SizeofOpenHow)
 }

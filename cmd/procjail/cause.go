@@ -80,6 +80,15 @@ func explain(e *launch.StepError, h *plan.Host, p *plan.Plan) finding {
 				remedy: "create it on the host, or name a destination of its own, as in SOURCE:/mnt",
 			}
 		}
+		if e.Errno == unix.ELOOP {
+			f := finding{cause: fmt.Sprintf("/%s inside goes through a symbolic link of the host's, and a destination follows none", s.Path)}
+			if onHost, _ := p.Shows("/" + s.Path); onHost != "" {
+				if real, err := filepath.EvalSymlinks(onHost); err == nil {
+					f.remedy = "name what it leads to: " + real
+				}
+			}
+			return f
+		}
 	case plan.OpenTree, plan.Openat:
 		if e.Errno == unix.ENOENT || e.Errno == unix.EACCES {
 			return explainOpen(s, e.Errno)

@@ -14,7 +14,8 @@ The file system, on top of the profile, in the order given:
       --ro SOURCE[:DEST]     show a file or directory, read-only
       --rw SOURCE[:DEST]     show it writable
       --overlay DIR[:DEST]   show a directory; keep its changes apart
-      --overlay-tmp DIR[:DEST]   show a directory; throw its changes away
+      --overlay-tmp DIR[:DEST]
+                             show a directory; throw its changes away
       --tmpfs DEST[:SIZE]    an empty directory in memory
       --hide PATH            nothing, in place of what is there
       --rootfs DIR           the entries of DIR in place of the host's
@@ -33,14 +34,15 @@ What it may do:
       --cap-add CAP          keep a capability in the jail's own user namespace
       --cap-drop CAP         take it back from the profile
       --pids N               how many processes
-      --cgroup auto|off      where limits of memory and processor come from
-      --require FEATURE      fail where FEATURE is missing (cgroup)
+      --cgroup auto|off      auto names the limits that need a cgroup, of which
+                             this version makes none; off is silent
+      --require FEATURE,...  fail where a feature is missing (cgroup)
 What procjail says:
       --dry-run              print the host's facts and every step; do nothing
-  -v, --verbose              print each step as it is made
+  -v, --verbose              print each step as it is made, and the times
   -q, --quiet                only errors
-      --version
-  -h, --help
+      --version              print the version
+  -h, --help                 print this
 
 Exit status: the command's own; 128+N if signal N killed it; 125 procjail
 failed; 126 the command cannot be executed; 127 it was not found.

@@ -91,6 +91,7 @@ var files = map[string]plan.Path{
 	"/etc/alternatives": {Kind: plan.Directory, Mode: 0o755},
 	"/etc/ssl":          {Kind: plan.Directory, Mode: 0o755},
 	"/etc/localtime":    {Kind: plan.Regular, Mode: 0o644, Link: "/usr/share/zoneinfo/Europe/Berlin"},
+	"/etc/resolv.conf":  {Kind: plan.Regular, Mode: 0o644, Link: "../run/systemd/resolve/stub-resolv.conf"},
 	"/home/alice":       {Kind: plan.Directory, Mode: 0o750, UID: 1001},
 	"/home/alice/src":   {Kind: plan.Directory, Mode: 0o755, UID: 1001},
 	"/srv/shared":       {Kind: plan.Directory, Mode: 0o1777},

@@ -125,7 +125,7 @@ func (r *reader) spec() *plan.Spec {
 	case 5:
 		s.Keep = []string{caps.Cap(r.below(64)).String()}
 	case 2:
-		s.Keep = []string{r.text()}
+		s.Keep = [][]string{{r.text()}, {"all"}}[r.below(2)]
 	case 3:
 		s.UID, s.GID = profiles.Number(int64(r.number())), profiles.Number(int64(r.number()))
 	case 4:
@@ -149,7 +149,7 @@ func (r *reader) spec() *plan.Spec {
 
 func (r *reader) mount() profiles.Mount {
 	m := profiles.Mount{
-		Kind: profiles.Kind(r.below(int(profiles.OverlayTmp) + 1)), Source: r.place(), Dest: r.place(), Optional: r.bool(),
+		Kind: profiles.Kind(r.below(int(profiles.ResolvConf) + 1)), Source: r.place(), Dest: r.place(), Optional: r.bool(),
 		Mode: uint32(r.byte())<<4 | 7, From: [...]string{"profile p: mounts[0]", "--ro"}[r.below(2)],
 	}
 	switch m.Kind {
@@ -178,7 +178,7 @@ func (r *reader) host() *plan.Host {
 		h.Major, h.Minor = 5+r.below(2), r.below(20)
 	}
 	h.Landlock = r.below(9)
-	h.LastCap = caps.Cap(r.below(64))
+	h.LastCap = caps.CheckpointRestore + caps.Cap(r.below(24))
 	h.Monotonic, h.Boottime = int64(r.number()>>1), int64(r.number()>>1)
 	h.Nofile, h.Nproc = r.number(), r.number()
 	for i := range h.Stdio {

@@ -75,10 +75,10 @@ func targets(r Results) []Target {
 
 func (r Results) print(w io.Writer) {
 	if len(r.Start) > 0 {
-		fmt.Fprintf(w, "\n%-34s %8s %8s %8s  %7s %7s %8s %7s\n", "one start, ms", "median", "min", "max", "/bwrap", "/+masks", "/+filter", "/C")
+		fmt.Fprintf(w, "\n%-34s %8s %8s %8s  %7s %7s %8s %7s\n", "one start, ms", "median", "min", "max", "/bwrap", "/-masks", "/+filter", "/C")
 		for _, s := range r.Start {
 			fmt.Fprintf(w, "%-34s %8.2f %8.2f %8.2f  %7s %7s %8s %7s\n", s.Name, s.Median, s.Min, s.Max,
-				over(s.Median, median(r.Start, bubble)), over(s.Median, median(r.Start, masked)), over(s.Median, median(r.Start, docker)), over(s.Median, median(r.Start, floor)))
+				over(s.Median, median(r.Start, bubble)), over(s.Median, median(r.Start, bare)), over(s.Median, median(r.Start, docker)), over(s.Median, median(r.Start, floor)))
 		}
 	}
 	if len(r.Rate) > 0 {

@@ -68,7 +68,7 @@ func (b *bench) rate(all []contender) ([]Rate, error) {
 		spent := make([]time.Duration, len(all))
 		for range rounds {
 			for j, c := range all {
-				if c.name == docker || c.name == masked || c.name == alone {
+				if c.name == docker || c.name == bare || c.name == alone {
 					continue
 				}
 				n, took, err := b.loop(c, atOnce, round)

@@ -133,6 +133,8 @@ static const char *const made[][2] = {
 	{ "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n" },
 	{ "etc/hosts", "127.0.0.1 localhost jail\n::1 localhost ip6-localhost ip6-loopback\n" },
 	{ "etc/hostname", "jail\n" },
+	{ "etc/services", "ftp 21/tcp\nssh 22/tcp\ndomain 53/udp\nhttp 80/tcp www\nhttps 443/tcp\n" },
+	{ "etc/protocols", "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\n" },
 };
 static const char *const links[][2] = { { "usr/bin", "bin" }, { "usr/sbin", "sbin" }, { "usr/lib", "lib" },
 					{ "usr/lib64", "lib64" } };
@@ -219,6 +221,12 @@ static void view(void)
 	optional("/etc/alternatives", AT_RECURSIVE);
 	optional("/etc/ssl", AT_RECURSIVE);
 	optional("/etc/localtime", 0);
+	optional("/etc/java-11-openjdk", AT_RECURSIVE);
+	optional("/etc/java-17-openjdk", AT_RECURSIVE);
+	optional("/etc/java-21-openjdk", AT_RECURSIVE);
+	optional("/etc/java-25-openjdk", AT_RECURSIVE);
+	optional("/etc/manpath.config", 0);
+	optional("/etc/groff", AT_RECURSIVE);
 	EACH(made) put(made[i][0], O_CREAT | O_EXCL, made[i][1]);
 
 	dir("proc");
