@@ -33,13 +33,16 @@ type Options struct {
 	// Progress is called with the index of each entry before it is made, or as
 	// soon as that can be seen from outside the child. May be nil.
 	Progress func(index int)
+	// Steps asks for Result.Steps.
+	Steps bool
 }
 
 // Result is how a payload ended.
 type Result struct {
 	Status unix.WaitStatus
 	Usage  Usage
-	// Steps has what became of each entry of the plan, in its order.
+	// Steps has what became of each entry of the plan, in its order, if
+	// Options.Steps asks for it, and when Run fails.
 	Steps []Step
 }
 

@@ -14,7 +14,10 @@ import (
 // result reads how the payload ended: from the eventfd that PID 1 wrote, or,
 // where the payload was PID 1 or PID 1 was killed, from waitid(2).
 func (r *run) result() (Result, error) {
-	res := Result{Steps: r.steps()}
+	var res Result
+	if r.opt.Steps {
+		res.Steps = r.steps()
+	}
 	wait, status := -1, -1
 	for i, e := range r.plan.Entries {
 		if e.Stage != plan.Supervisor {

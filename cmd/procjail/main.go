@@ -65,7 +65,7 @@ func run(opt *options) int {
 		return code
 	}
 	planned := time.Since(began)
-	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p)})
+	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose})
 	if err != nil {
 		return failStep(err, facts, p)
 	}

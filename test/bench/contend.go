@@ -94,8 +94,9 @@ func (b *bench) bubblewrap() (args, files []string) {
 
 // maskArgs covers in bubblewrap's /proc what profiles/strict.toml masks.
 func maskArgs() (args []string) {
-	for _, name := range strings.Fields(`acpi asound bus driver fs interrupts irq kallsyms kcore key-users keys
-		latency_stats modules sched_debug scsi softirqs timer_list timer_stats`) {
+	for _, name := range strings.Fields(`acpi asound bus cmdline diskstats driver fs interrupts irq kallsyms kcore
+		key-users keys latency_stats locks modules partitions pressure sched_debug schedstat scsi softirqs swaps
+		timer_list timer_stats`) {
 		switch info, err := os.Lstat("/proc/" + name); {
 		case err != nil: // this kernel has none
 		case info.IsDir():

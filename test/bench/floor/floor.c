@@ -143,9 +143,10 @@ static const char *const dev_links[][2] = { { "/proc/self/fd", "dev/fd" }, { "/p
 					    { "pts/ptmx", "dev/ptmx" } };
 static const char *const nodes[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
 static const char *const masks[] = {
-	"/proc/acpi", "/proc/asound", "/proc/bus", "/proc/driver", "/proc/fs", "/proc/interrupts", "/proc/irq",
-	"/proc/kallsyms", "/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/latency_stats", "/proc/modules",
-	"/proc/sched_debug", "/proc/scsi", "/proc/softirqs", "/proc/timer_list", "/proc/timer_stats",
+	"/proc/acpi", "/proc/asound", "/proc/bus", "/proc/cmdline", "/proc/diskstats", "/proc/driver", "/proc/fs",
+	"/proc/interrupts", "/proc/irq", "/proc/kallsyms", "/proc/kcore", "/proc/key-users", "/proc/keys",
+	"/proc/latency_stats", "/proc/locks", "/proc/modules", "/proc/partitions", "/proc/pressure", "/proc/sched_debug",
+	"/proc/schedstat", "/proc/scsi", "/proc/softirqs", "/proc/swaps", "/proc/timer_list", "/proc/timer_stats",
 };
 #define EACH(table) for (size_t i = 0; i < sizeof(table) / sizeof *(table); i++)
 
@@ -285,6 +286,8 @@ static void namespaces(unsigned uid, unsigned gid)
 	SYS(close, fd, 0, 0, 0, 0, 0);
 
 	MUST(unshare, CLONE_NEWTIME);
+	put("/proc/sys/user/max_user_namespaces", 0, "0");
+	put("/proc/sys/user/max_inotify_instances", 0, "64");
 	put("/proc/self/timens_offsets", 0, "monotonic -1 0\nboottime -1 0\n");
 	fd = MUST(openat, AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
 	MUST(setns, fd, CLONE_NEWTIME);
