@@ -25,6 +25,11 @@ var crossing = caps.Of(caps.Chown, caps.DacOverride, caps.DacReadSearch, caps.Fo
 // root as the caller, that is the host's root: /proc/sys/kernel/core_pattern
 // asks for the uid and for no capability (fs/proc/proc_sysctl.c:test_perm).
 func (c *compiler) keepsToItself() error {
+	if c.keep.Has(caps.SysAdmin) {
+		return refuse("--cap-add CAP_SYS_ADMIN",
+			"the mounts belong to the payload's user namespace, and with this capability it could take off what --ro and --hide put there",
+			"--profile build, where the payload may make a user namespace of its own and has every capability there")
+	}
 	both := c.keep & crossing
 	if c.id.ID != userns.SubID || both == 0 {
 		return nil

@@ -29,6 +29,9 @@ func (c *compiler) notes() {
 	if len(missing) > 0 {
 		c.plan.Notes = append(c.plan.Notes, "no cgroup: "+strings.Join(missing, ", ")+" not in force; pids by RLIMIT_NPROC")
 	}
+	if c.spec.Landlock && c.host.Landlock < 2 {
+		c.plan.Notes = append(c.plan.Notes, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" of this kernel, 2 is the first of use; the other walls stand")
+	}
 	if c.id.Note != "" && c.spec.ID == userns.Auto {
 		c.plan.Notes = append(c.plan.Notes, "the payload runs under your own id: "+c.id.Note)
 	}

@@ -187,7 +187,7 @@ func (c *compiler) writableBy(m profiles.Mount, src string, p Path) error {
 	if c.id.ID == userns.SubID && p.Mode&0o002 == 0 {
 		return refuse(m.From+" "+quote(src),
 			"the payload is host uid "+itoa(int64(c.id.OutsideUID))+", which may not write there (owner "+itoa(int64(p.UID))+", mode "+modeText(p.Mode)+")",
-			"--id self runs the payload under your own id; --overlay keeps its changes apart")
+			"--id self runs the payload under your own id")
 	}
 	return nil
 }

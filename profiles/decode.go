@@ -55,8 +55,8 @@ type file struct {
 		FileSize *value[uint64, sizeParser]    `toml:"file-size"`
 		CPUTime  *value[uint64, secondsParser] `toml:"cpu-time"`
 		Tmpfs    *value[uint64, sizeParser]    `toml:"tmpfs"`
-		UserNS   *value[uint64, sizeParser]    `toml:"user-namespaces"`
-		Inotify  *value[uint64, sizeParser]    `toml:"inotify-instances"`
+		UserNS   *value[uint64, countParser]   `toml:"user-namespaces"`
+		Inotify  *value[uint64, countParser]   `toml:"inotify-instances"`
 	} `toml:"limits"`
 	Mounts []mountLine `toml:"mounts"`
 }

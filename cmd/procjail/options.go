@@ -333,7 +333,15 @@ func (o *options) spec() (*plan.Spec, error) {
 	if o.seccomp != "" {
 		s.Seccomp = o.seccomp
 	}
-	f, err := seccomp.Load(s.Seccomp, seccomp.Options{Capabilities: s.Keep})
+	kept, err := caps.ParseList(s.Keep)
+	if err != nil {
+		return nil, fmt.Errorf("a capability to keep: %w", err)
+	}
+	var names []string
+	for _, c := range kept.Caps() {
+		names = append(names, c.String())
+	}
+	f, err := seccomp.Load(s.Seccomp, seccomp.Options{Capabilities: names})
 	if err != nil {
 		return nil, err
 	}

@@ -167,7 +167,7 @@ var acts = map[string]act{
 	"chmod of /":            {call(unix.SYS_FCHMODAT, atCWD, pointer("/"), 0o777), "EROFS", ""},
 	"chmod of /dev/null":    {call(unix.SYS_FCHMODAT, atCWD, pointer("/dev/null"), 0o666), "EROFS", ""},
 	"rename of /tmp":        {call(unix.SYS_RENAMEAT2, atCWD, pointer("/tmp"), atCWD, pointer("/tmp2"), 0), "EROFS", "-"},
-	"write to itself":       {open("/proc/self/exe", unix.O_WRONLY), "EACCES", ""},
+	"write to itself":       {open("/proc/self/exe", unix.O_WRONLY), "EACCES|ETXTBSY", ""},
 	"write to /proc/sys":    {open("/proc/sys/kernel/hostname", unix.O_WRONLY), "EACCES", "-"},
 	"core_pattern":          {open("/proc/sys/kernel/core_pattern", unix.O_WRONLY), "EACCES", ""},
 	"oom_score_adj":         {open("/proc/self/oom_score_adj", unix.O_WRONLY), "EROFS", "-"},
