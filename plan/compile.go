@@ -125,7 +125,7 @@ func (c *compiler) identity() error {
 	c.id = id
 	keep, err := caps.ParseList(s.Keep)
 	if err != nil {
-		return refuse("a capability to keep", err.Error(), "name one of capabilities(7) in --cap-add or keep-capabilities")
+		return UnknownCapability(err)
 	}
 	c.keep = keep & caps.All(h.LastCap)
 	if c.keep == caps.All(h.LastCap) {
@@ -168,4 +168,9 @@ func expand(p, home, cwd string) string {
 		return path.Join(cwd, p)
 	}
 	return path.Clean(p)
+}
+
+// UnknownCapability says that a word of --cap-add or of a profile names none.
+func UnknownCapability(err error) *Refusal {
+	return refuse("a capability to keep", err.Error(), "name one of capabilities(7) in --cap-add or keep-capabilities")
 }

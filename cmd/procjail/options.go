@@ -335,7 +335,7 @@ func (o *options) spec() (*plan.Spec, error) {
 	}
 	kept, err := caps.ParseList(s.Keep)
 	if err != nil {
-		return nil, fmt.Errorf("a capability to keep: %w", err)
+		return nil, plan.UnknownCapability(err)
 	}
 	var names []string
 	for _, c := range kept.Caps() {
