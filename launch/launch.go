@@ -145,6 +145,13 @@ func (r *run) entries(list []plan.Entry, base int) error {
 				return err
 			}
 			i += n - 1
+		case plan.Waitid:
+			if r.alone() {
+				sys.PollShortly(r.pidfd)
+			}
+			if err := r.call(index); err != nil {
+				return err
+			}
 		case plan.WriteMap:
 			if err := r.writeMap(index, s); err != nil {
 				return err
@@ -156,6 +163,17 @@ func (r *run) entries(list []plan.Entry, base int) error {
 		}
 	}
 	return nil
+}
+
+// alone reports whether this process runs one jail and nothing else, so that no
+// goroutine waits for the processor that the runtime gave this one.
+func (r *run) alone() bool {
+	for _, e := range r.plan.Entries {
+		if _, ok := e.Step.(plan.Forward); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func isNewidmap(e plan.Entry) bool { _, ok := e.Step.(plan.Newidmap); return ok }

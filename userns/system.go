@@ -55,7 +55,9 @@ func (s System) Caller(uid, gid uint32) Caller {
 // Self is Caller for a request of [Self], which needs no subordinate ids and does not wait for who serves them.
 func (s System) Self(uid, gid uint32) Caller {
 	c := Caller{UID: uid, GID: gid, Login: s.login(uid)}
-	c.UIDMap, c.GIDMap = s.idMap("/proc/self/uid_map"), s.idMap("/proc/self/gid_map")
+	if uid == 0 { // whether that is the host's root
+		c.UIDMap, c.GIDMap = s.idMap("/proc/self/uid_map"), s.idMap("/proc/self/gid_map")
+	}
 	return c
 }
 

@@ -57,6 +57,15 @@ func PidfdSendSignal(pidfd int, sig unix.Signal) error {
 // closed the descriptor in any case.
 func Close(fd int) { _ = unix.Close(fd) }
 
+// PollShortly calls ppoll(2) on a descriptor for at most 8 ms, without a word to
+// the Go scheduler: handing its processor over and asking for it back costs
+// more than a short wait. 10 ms is when the runtime would want it back.
+func PollShortly(fd int) {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	wait := unix.Timespec{Nsec: 8e6}
+	_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
+}
+
 // ReadEventfd calls read(2) on an eventfd; 0 is one that was never written.
 func ReadEventfd(fd int) (uint64, error) {
 	var n uint64
