@@ -22,7 +22,7 @@ import (
 func TestKernelFaults(t *testing.T) {
 	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
-	seen := map[string]bool{}
+	seen, faults := map[string]bool{}, 0
 	dir := t.TempDir()
 	private := filepath.Join(dir, "private")
 	if err := os.WriteFile(private, []byte("#!/bin/sh\n"), 0o700); err != nil {
@@ -55,8 +55,10 @@ func TestKernelFaults(t *testing.T) {
 				seen[typeName(p.Entries[i].Step)] = true
 				faultAt(t, p, i)
 			}
+			faults += len(p.Entries)
 		})
 	}
+	t.Logf("%d entries", faults)
 	if t.Failed() || testing.Short() {
 		return
 	}

@@ -119,7 +119,7 @@ func (c *compiler) overlay(m profiles.Mount) error {
 	case p.Err != 0:
 		return refuse(m.From+" "+quote(src), p.Err.String()+" from stat on the host", sourceRemedy(p.Err))
 	case p.Kind != Directory:
-		return refuse(m.From+" "+quote(src), "it is "+p.Kind.String()+"; an overlay is of a directory", "")
+		return refuse(m.From+" "+quote(src), "it is "+p.Kind.String()+"; an overlay is of a directory", "show it with --ro or --rw, or name the directory that it is in")
 	}
 	if c.id.ID == userns.SubID && p.Mode&0o002 == 0 {
 		return refuse(m.From+" "+quote(src),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/seccomp"
 )
 
 // The rules of output: every line of procjail's own is written to standard
@@ -52,6 +53,8 @@ func fail(err error) int {
 			say("remedy", r.Remedy)
 		}
 		return r.Exit
+	case errors.Is(err, seccomp.ErrUnknownPolicy):
+		say("remedy", "name strict, default or build, or a file with a slash in its path")
 	case errors.As(err, &u):
 		say("remedy", "procjail --help lists the options")
 	}
