@@ -10,6 +10,8 @@ FUZZTIME ?= 30s
 TESTFLAGS ?= ./...
 # What `make bench` gives to the benchmark: -json FILE, -runs N, -only start,memory.
 BENCHFLAGS ?=
+# What `make test-vm` gives to test/vm/run, for example VMFLAGS='-run TestKernel ./launch'.
+VMFLAGS ?=
 
 # The last releases that Go 1.24 builds; it is what Debian 13 has.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.6.1
@@ -23,9 +25,9 @@ UNPARAM = mvdan.cc/unparam@v0.0.0-20250301125049-0df0534333a4
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 export GOFLAGS := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
 
-SCRIPTS = .ci/run examples/untrusted/demo $(addprefix test/,setup as-user run fuzz fresh bench/run)
+SCRIPTS = .ci/run examples/untrusted/demo $(addprefix test/,setup as-user run fuzz fresh bench/run vm/run vm/image vm/guest)
 
-.PHONY: help build demo test lint bench fuzz generate install clean test-fresh
+.PHONY: help build demo test lint bench fuzz generate install clean test-fresh test-vm
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -83,3 +85,6 @@ clean: ## bin and .cache; what is in Go's own caches stays
 test-fresh: ## demo and test in a fresh Debian of SUITE, as root and as a user
 	@test/setup fresh
 	test/fresh $(SUITE)
+
+test-vm: ## the kernel tests as a user of a real systemd, Debian SUITE under QEMU
+	@test/vm/run $(SUITE) $(VMFLAGS)

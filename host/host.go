@@ -10,10 +10,12 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/userns"
@@ -22,9 +24,19 @@ import (
 // Probe returns what plan.Compile needs to know for s. A fact that cannot be
 // had is left at its zero value, which Compile takes for its absence; the
 // error is for those without which no plan can be made.
-func Probe(s *plan.Spec) (*plan.Host, error) {
+//
+// placed is called as soon as it is known which cgroups there are, so that a
+// connection to systemd can be made meanwhile. It may be nil.
+func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) {
 	h := &plan.Host{Arch: runtime.GOARCH, Pid: os.Getpid(), Env: os.Environ(), Landlock: sys.LandlockABI()}
 	var err error
+	if s.Cgroup != cgroupdelegate.Off {
+		h.Cgroup = cgroups(os.Geteuid())
+		h.Machine = machine(s.Limits.Limits)
+		if placed != nil {
+			placed(h.Cgroup)
+		}
+	}
 	if h.Release, err = sys.Uname(); err != nil {
 		return nil, err
 	}
@@ -48,6 +60,7 @@ func Probe(s *plan.Spec) (*plan.Host, error) {
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
 	}
+	h.Jail = strconv.Itoa(h.Pid) + "-" + strconv.FormatInt(time.Now().UnixMicro(), 36)
 	h.Paths = probePaths(s.Sources(h.Home, h.Cwd))
 	if s.Rootfs == "" && len(s.Argv) > 0 {
 		h.Program = program(s.Argv[0], h.Cwd)

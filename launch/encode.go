@@ -69,6 +69,11 @@ func nextInit(entries []plan.Entry, i int) int {
 	return i
 }
 
+// buffer is the memory behind argument k of entry i, for the kernel to fill.
+func (p *program) buffer(i, k int) []byte {
+	return unsafe.Slice((*byte)(addr(p.ops[i].args[k])), p.ops[i].args[k+1])
+}
+
 // encoder is the plan.Writer that fills in one op after another.
 type encoder struct {
 	*program

@@ -19,11 +19,14 @@ package launch
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
@@ -35,12 +38,26 @@ type Options struct {
 	Progress func(index int)
 	// Steps asks for Result.Steps.
 	Steps bool
+	// Manager returns the connection to the systemd that a plan with a
+	// StartScope asks for a scope. Run closes it.
+	Manager func() (*systemd.Manager, error)
 }
 
 // Result is how a payload ended.
 type Result struct {
 	Status unix.WaitStatus
+	Reason Reason
 	Usage  Usage
+	// Cgroup is what the jail as a whole used, where HasCgroup says that it had
+	// a cgroup.
+	Cgroup    cgroupdelegate.Usage
+	HasCgroup bool
+	// Largest are the processes with the most memory when the limit on memory
+	// was last seen to be met, the largest first.
+	Largest []Process
+	// Left are entries of the plan's end that failed, each a *StepError: the
+	// payload has ended as Status says, and something of the jail may be left.
+	Left []error
 	// Steps has what became of each entry of the plan, in its order, if
 	// Options.Steps asks for it, and when Run fails.
 	Steps []Step
@@ -101,17 +118,31 @@ type run struct {
 
 	beganTicks uint64
 
+	left  []error
 	pidfd int   // of init; 0 before it is there
 	owned []int // descriptors to close at the end
+
+	manager    *systemd.Manager
+	managerEnd time.Time
+	job        *systemd.Job
+
+	sampled     time.Time
+	largestSeen []Process
 }
 
-// supervise makes the supervisor's entries. At a failure it runs the plan's
-// undo list, and returns the child's own failure if there was one, since the
-// supervisor's is then only what followed from it.
+// supervise makes the supervisor's entries up to the end of init. At a failure
+// it runs the plan's undo list, and returns the child's own failure if there
+// was one, since the supervisor's is then only what followed from it. The
+// plan's end comes after either.
 func (r *run) supervise() error {
-	err := r.entries(r.plan.Entries, 0)
+	err := r.entries(r.plan.Entries[:r.plan.End])
 	if err != nil && r.pidfd != 0 {
 		r.undo()
+	}
+	for i := r.plan.End; i < len(r.plan.Entries); i++ {
+		if left := r.entry(i); left != nil {
+			r.left = append(r.left, left)
+		}
 	}
 	if failed := r.failure(); failed != nil {
 		return failed
@@ -119,13 +150,13 @@ func (r *run) supervise() error {
 	return err
 }
 
-func (r *run) entries(list []plan.Entry, base int) error {
-	for i := 0; i < len(list); i++ {
-		if list[i].Stage != plan.Supervisor {
+// entries makes those of the list that are the supervisor's.
+func (r *run) entries(list []plan.Entry) error {
+	for index := 0; index < len(list); index++ {
+		if list[index].Stage != plan.Supervisor {
 			continue
 		}
-		index := base + i
-		switch s := list[i].Step.(type) {
+		switch s := list[index].Step.(type) {
 		case plan.SignalMask: // cloneAndRun's
 			r.prog.board.set(index, 0)
 		case plan.Clone3:
@@ -138,17 +169,15 @@ func (r *run) entries(list []plan.Entry, base int) error {
 			}
 		case plan.Newidmap:
 			n := 1
-			for i+n < len(list) && isNewidmap(list[i+n]) {
+			for index+n < len(list) && isNewidmap(list[index+n]) {
 				n++
 			}
 			if err := r.newidmaps(index, n); err != nil {
 				return err
 			}
-			i += n - 1
+			index += n - 1
 		case plan.Waitid:
-			if r.alone() {
-				sys.PollShortly(r.pidfd)
-			}
+			r.await()
 			if err := r.call(index); err != nil {
 				return err
 			}
@@ -157,12 +186,67 @@ func (r *run) entries(list []plan.Entry, base int) error {
 				return err
 			}
 		default:
-			if err := r.call(index); err != nil {
+			if err := r.entry(index); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// entry makes one of those that stand for themselves: a system call, or a step
+// of a cgroup's. One that needs a result that never came is passed over.
+func (r *run) entry(i int) error {
+	switch s := r.plan.Entries[i].Step.(type) {
+	case plan.StartScope:
+		return r.startScope(i, s)
+	case plan.AwaitScope:
+		return r.awaitScope(i)
+	case plan.OpenCgroup:
+		return r.openCgroup(i, s)
+	case plan.MoveProcesses:
+		return r.with(i, s.From, func(fd int) error { return r.moveProcesses(fd, s) })
+	case plan.AwaitEmpty:
+		return r.with(i, s.Events, r.awaitEmpty)
+	case plan.GiveBack:
+		return r.with(i, s.Top, func(fd int) error { return r.giveBack(fd, s) })
+	}
+	return r.call(i)
+}
+
+// with makes an entry of several calls on fd, if there is one.
+func (r *run) with(i int, fd plan.FD, f func(fd int) error) error {
+	n := r.value(fd)
+	if n < 0 {
+		r.prog.board.set(i, passed)
+		return nil
+	}
+	if err := f(int(n)); err != nil {
+		return r.otherError(i, err)
+	}
+	r.prog.board.set(i, 0)
+	return nil
+}
+
+// await comes back when init has ended. Meanwhile it watches the memory of the
+// jail's cgroup, if that has a limit.
+func (r *run) await() {
+	if r.alone() && sys.PollShortly(r.pidfd) {
+		return
+	}
+	events := r.memoryEvents()
+	if events < 0 {
+		return // waitid(2) waits by itself
+	}
+	for {
+		ended, changed := sys.PollEnd(r.pidfd, events)
+		if changed {
+			r.sampleMemory(events)
+		}
+		if ended {
+			return
+		}
+	}
 }
 
 // alone reports whether this process runs one jail and nothing else, so that no
@@ -193,6 +277,10 @@ func (r *run) call(i int) error {
 		if ref.i == i {
 			*(*int32)(ref.at) = int32(n)
 		}
+	}
+	if s, ok := r.plan.Entries[i].Step.(plan.Close); ok {
+		closed := int(r.value(s.FD))
+		r.owned = slices.DeleteFunc(r.owned, func(fd int) bool { return fd == closed })
 	}
 	if r.plan.Entries[i].Out != 0 {
 		r.owned = append(r.owned, int(n))
@@ -241,13 +329,13 @@ func (o *op) skips(errno unix.Errno) bool {
 func addr(v uint64) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&v)) }
 
 func (r *run) clone3(i int, s plan.Clone3) error {
-	args := r.prog.arena.bytes(s.CloneArgs())
+	args := addr(r.prog.ops[i].args[0]) // with the number of the cgroup in it
 	k, _ := s.Pidfd.Result()
 	slot := &r.prog.board.outcomes[len(r.plan.Entries)+k].result
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
 	first := r.prog.first
-	pid := cloneAndRun(args, 64, &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
+	pid := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
 	r.prog.board.set(i, pid)
 	if pid < 0 {
 		return r.stepError(i, unix.Errno(-pid))
@@ -266,6 +354,9 @@ func (r *run) undo() {
 }
 
 func (r *run) close() {
+	if r.manager != nil {
+		r.manager.Close()
+	}
 	for _, fd := range r.owned {
 		sys.Close(fd)
 	}

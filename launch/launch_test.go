@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/host"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -20,14 +21,14 @@ func strict(t testing.TB, argv []string, change func(*plan.Spec)) *plan.Plan {
 	p, _ := profiles.Builtin("strict")
 	f, _ := seccomp.Builtin("strict")
 	s := &plan.Spec{
-		Profile: *p, Argv: argv, InitImage: InitImage(), Cgroup: plan.CgroupOff,
+		Profile: *p, Argv: argv, InitImage: InitImage(), Cgroup: cgroupdelegate.Off,
 		Filter: plan.Filter{Name: f.Name, Program: f.Program},
 	}
 	s.ID = userns.Self
 	if change != nil {
 		change(s)
 	}
-	h, err := host.Probe(s)
+	h, err := host.Probe(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,7 @@ import (
 
 // result reads how the payload ended: from the eventfd that PID 1 wrote, or,
 // where the payload was PID 1 or PID 1 was killed, from waitid(2).
-func (r *run) result() (Result, error) {
-	var res Result
+func (r *run) result() (res Result, err error) {
 	if r.opt.Steps {
 		res.Steps = r.steps()
 	}
@@ -37,6 +36,10 @@ func (r *run) result() (Result, error) {
 	}
 	info := (*siginfo)(addr(r.prog.ops[wait].args[2]))
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
+	res.Left = r.left
+	res.Cgroup, res.HasCgroup = r.cgroupUsage()
+	res.Largest = r.largestSeen
+	defer func() { res.Reason = res.reason() }()
 	res.Usage = Usage{
 		Wall:   time.Since(r.began),
 		User:   time.Duration(usage.Utime.Nano()),
@@ -55,6 +58,39 @@ func (r *run) result() (Result, error) {
 	}
 	res.Status = info.waitStatus()
 	return res, nil
+}
+
+// Reason is why a payload ended, in one word.
+type Reason string
+
+// The reasons.
+const (
+	Exited   Reason = "exited"
+	Signaled Reason = "signaled"
+	OOM      Reason = "oom"      // the kernel killed it at the limit of its cgroup's memory
+	Pids     Reason = "pids"     // it failed, and forks were refused at the limit of its cgroup's processes
+	CPUTime  Reason = "cpu-time" // it used up its processor time (RLIMIT_CPU)
+	Seccomp  Reason = "seccomp"  // the filter killed it (SIGSYS)
+)
+
+// reason is judged by what the kernel counted, not by the status alone: 137 can
+// be anything.
+func (res *Result) reason() Reason {
+	s := res.Status
+	killed := s.Signaled() && s.Signal() == unix.SIGKILL
+	switch {
+	case res.Cgroup.OOMKills > 0 && (killed || s.ExitStatus() == 128+int(unix.SIGKILL)):
+		return OOM
+	case res.Cgroup.PidsDenied > 0 && s != 0:
+		return Pids
+	case s.Signaled() && s.Signal() == unix.SIGXCPU:
+		return CPUTime
+	case s.Signaled() && s.Signal() == unix.SIGSYS:
+		return Seccomp
+	case s.Signaled():
+		return Signaled
+	}
+	return Exited
 }
 
 // reports tells whether the plan has a PID 1 that writes the payload's status.

@@ -2,8 +2,11 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 )
 
 // A rule looks at a whole plan and returns what is wrong with its order.
@@ -24,6 +27,7 @@ var rules = []rule{
 	{"descriptors closed on exec before the payload", closedBeforePayload},
 	{"parent death signal after the last change of uid", tiedAfterSetuid},
 	{"undumpable before the payload", undumpableBeforePayload},
+	{"limits before the first process", limitsBeforeClone},
 	{"a result before its use", resultBeforeUse},
 }
 
@@ -42,7 +46,7 @@ func (e *OrderError) Error() string {
 
 // Check returns an *OrderError if p breaks one of the rules of order.
 func Check(p *Plan) error {
-	for _, r := range append(rules, rule{"in each namespace before the payload", p.namespaces}) {
+	for _, r := range append(rules, rule{"in each namespace before the payload", p.namespaces}, rule{"after init the supervisor alone", p.end}) {
 		if err := r.check(p.Entries); err != nil {
 			err.Rule = r.name
 			return err
@@ -202,6 +206,29 @@ func (p *Plan) namespaces(list []Entry) *OrderError {
 	return nil
 }
 
+// end looks whether what is made when init has ended is the supervisor's, and
+// clears away what was made before.
+func (p *Plan) end(list []Entry) *OrderError {
+	made := make(map[string]int)
+	for i, e := range list {
+		switch s := e.Step.(type) {
+		case Mkdirat:
+			if i < p.End && e.Stage == Supervisor && e.From == "" && s.Dir != AtFDCWD && s.Path != supervisorLeaf && s.Path != cgroupdelegate.Callers {
+				made[s.Path] = i
+			}
+		case Rmdir:
+			delete(made, s.Path)
+		}
+		if i >= p.End && e.Stage != Supervisor {
+			return broken(list, i, "it is another process's")
+		}
+	}
+	for _, i := range made {
+		return broken(list, i, "nothing removes it")
+	}
+	return nil
+}
+
 func closedBeforePayload(list []Entry) *OrderError {
 	c := first(list, is[CloseRange])
 	p := first(list, func(e Entry) bool { return e.Stage == Payload })
@@ -229,6 +256,23 @@ func undumpableBeforePayload(list []Entry) *OrderError {
 	p := first(list, func(e Entry) bool { return e.Stage == Payload })
 	if d < 0 || d > p {
 		return broken(list, max(p, 0), "init's memory can be read by it")
+	}
+	return nil
+}
+
+// What runs before its limit is written may have used more by then, and what
+// is born elsewhere is under none.
+func limitsBeforeClone(list []Entry) *OrderError {
+	clone := first(list, is[Clone3])
+	if clone < 0 {
+		return broken(list, len(list), "there is no init")
+	}
+	leaf := list[clone].Step.(Clone3).Cgroup
+	for i, e := range list {
+		s, ok := e.Step.(Openat)
+		if ok && strings.HasSuffix(s.Path, ".max") && e.Stage == Supervisor && s.Flags&unix.O_WRONLY != 0 && (i > clone || s.Dir != leaf) {
+			return broken(list, i, "init is not under this limit from the start")
+		}
 	}
 	return nil
 }

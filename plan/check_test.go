@@ -45,6 +45,20 @@ var violations = []struct {
 		return slices.Delete(list, setuid+2, setuid+3) // the look whether the parent lives
 	}},
 	{"undumpable before the payload", plantest.Ordinary, without(prctl("PR_SET_DUMPABLE"))},
+	{"limits before the first process", plantest.Ordinary, without(is[plan.Clone3])},
+	{"limits before the first process", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+		clone := slices.IndexFunc(list, is[plan.Clone3])
+		limit := slices.IndexFunc(list, func(e plan.Entry) bool { s, ok := e.Step.(plan.Openat); return ok && s.Path == "memory.max" })
+		list[clone], list[limit] = list[limit], list[clone]
+		return list
+	}},
+	{"limits before the first process", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+		clone := slices.IndexFunc(list, is[plan.Clone3])
+		s := list[clone].Step.(plan.Clone3)
+		s.Cgroup = 0
+		list[clone].Step = s
+		return list
+	}},
 	{"a result before its use", plantest.Ordinary, without(is[plan.Fsmount])},
 	{"a result before its use", plantest.Ordinary, without(is[plan.PidfdOpen])},
 	{"a result before its use", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {

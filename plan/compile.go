@@ -27,20 +27,23 @@ import (
 //
 // The order of a start is the order of the calls below: the supervisor clones
 // init, which gets its ids, builds the file system and leaves the old one,
-// gives up its privileges, and starts the payload.
+// gives up its privileges, and starts the payload; the supervisor clears away
+// what was outside.
 func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
 	for _, step := range []func() error{
-		c.kernel, c.identity, c.streams, c.program,
-		c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
+		c.kernel, c.identity, c.streams, c.program, c.placeCgroup,
+		c.makeCgroup, c.clone, c.ownCgroup, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
 		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.leaveOldRoot,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
+		c.end,
 	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	c.plan.Entries = slices.Insert(c.plan.Entries, c.copyAt, c.copied...)
+	c.plan.End += len(c.copied)
 	c.plan.Results, c.plan.view = c.results, c.view
 	c.notes()
 	return c.plan, nil
@@ -66,6 +69,7 @@ type compiler struct {
 	pid, pidfd                     FD
 	netPid, netNS                  FD // of the process that makes the network
 	root, stubFile                 FD
+	cgroup                         cgroup
 	copyAt                         int // where the copies of mounts come
 	copied                         []Entry
 	masked                         bool // the empty directory for masks is there

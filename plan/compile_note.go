@@ -2,56 +2,33 @@ package plan
 
 import (
 	"errors"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/internal/units"
 	"github.com/Emmanuel326/procjail/userns"
 )
 
-// notes says which resource limits of the profile nothing enforces here.
+// notes says what this host does not give.
 func (c *compiler) notes() {
-	l := c.spec.Limits
-	var missing []string
-	if c.spec.Cgroup == CgroupAuto {
-		if l.Memory != profiles.Unlimited {
-			missing = append(missing, "memory "+sizeText(l.Memory))
-		}
-		if l.Swap != profiles.Unlimited {
-			missing = append(missing, "swap "+sizeText(l.Swap))
-		}
-		if l.CPUs != 0 {
-			missing = append(missing, "cpus "+strconv.FormatFloat(l.CPUs, 'g', -1, 64))
-		}
-	}
-	if len(missing) > 0 {
-		c.plan.Notes = append(c.plan.Notes, "no cgroup: "+strings.Join(missing, ", ")+" not in force; pids by RLIMIT_NPROC")
-	}
+	c.noteCgroup()
 	if c.spec.Landlock && c.host.Landlock < 2 {
-		c.plan.Notes = append(c.plan.Notes, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" of this kernel, 2 is the first of use; the other walls stand")
+		c.note(FeatureLandlock, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" of this kernel, 2 is the first of use; the other walls stand")
 	}
 	if c.id.Note != "" && c.spec.ID == userns.Auto {
-		c.plan.Notes = append(c.plan.Notes, "the payload runs under your own id: "+c.id.Note)
+		c.note(FeatureSubID, "the payload runs under your own id: "+c.id.Note)
 	}
 	for _, s := range c.id.Shared {
-		c.plan.Notes = append(c.plan.Notes, s.String())
+		c.note("", s.String())
 	}
 	c.noteSecrets()
 }
 
-func sizeText(n uint64) string {
-	for _, u := range []struct {
-		shift uint
-		name  string
-	}{{30, "G"}, {20, "M"}, {10, "K"}} {
-		if n != 0 && n%(1<<u.shift) == 0 {
-			return strconv.FormatUint(n>>u.shift, 10) + u.name
-		}
-	}
-	return strconv.FormatUint(n, 10)
+func (c *compiler) note(f Feature, text string) {
+	c.plan.Notes = append(c.plan.Notes, Note{f, text})
 }
+
+func sizeText(n uint64) string { return units.Text(n) }
 
 // identityRefusal adds the remedy to why no identity can be had.
 func identityRefusal(err error) *Refusal {

@@ -84,6 +84,10 @@ func (c *compiler) limits() error {
 		// What the caller was given for its own use: audio groups have 95.
 		{Name{unix.RLIMIT_NICE, "RLIMIT_NICE"}, 0},
 		{Name{unix.RLIMIT_RTPRIO, "RLIMIT_RTPRIO"}, 0},
+		// What a process may write to of its own (brk, private mappings, since
+		// Linux 4.7), where no cgroup limits the memory of them all. Not
+		// RLIMIT_AS: Go, node and Java reserve far more than they use.
+		{Name{unix.RLIMIT_DATA, "RLIMIT_DATA"}, c.memoryByRlimit()},
 	} {
 		if r.n != profiles.Unlimited {
 			c.add(Prlimit{r.name, r.n, r.n})

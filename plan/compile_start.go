@@ -21,14 +21,19 @@ func (c *compiler) clone() error {
 		c.content = c.get(Openat{Dir: AtFDCWD, Path: c.host.Program.Path, Flags: unix.O_CLOEXEC})
 	}
 	c.overlayDirs()
-	all := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP)
-	c.plan.Namespaces = all | unix.CLONE_NEWTIME
+	born := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	c.plan.Namespaces = born | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
+	if c.cgroup.leaf == 0 {
+		born |= unix.CLONE_NEWCGROUP
+	} else {
+		born |= unix.CLONE_INTO_CGROUP
+	}
 	if c.spec.Net == profiles.NetNone {
 		c.plan.Namespaces |= unix.CLONE_NEWNET
 	}
 	c.add(SignalMask{All: true})
 	c.pidfd = c.result()
-	c.pid = c.get(Clone3{Flags: all | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd})
+	c.pid = c.get(Clone3{Flags: born | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd, Cgroup: c.cgroup.leaf})
 	c.add(SignalMask{})
 	if c.spec.Forward {
 		for _, sig := range forwarded {

@@ -90,6 +90,8 @@ func (c *compiler) mount(m profiles.Mount) error {
 		return err
 	case profiles.Proc:
 		return c.proc(m)
+	case profiles.Cgroup:
+		return c.showCgroup(m)
 	case profiles.Dev:
 		return c.dev(m)
 	case profiles.Overlay, profiles.OverlayTmp:

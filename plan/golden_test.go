@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/plantest"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -37,6 +38,28 @@ var goldens = []struct {
 		h.Caller.UIDMap = userns.Map{{Inside: 0, Outside: 100000, Count: 65536}}
 		h.Caller.GIDMap = h.Caller.UIDMap
 		h.ProcCovered = []string{"/proc/acpi", "/proc/kcore", "/proc/sys"}
+		return h
+	}},
+	{"delegated-cgroup", func() *plan.Spec {
+		s := strict()
+		for _, p := range []string{"MemoryHigh=50%", "CPUWeight=50", "AllowedCPUs=0-1", "IOWriteBandwidthMax=/dev/sda 10M", "TasksMax=1%"} {
+			if err := s.Limits.Property(p); err != nil {
+				panic(err)
+			}
+		}
+		return s
+	}, func() *plan.Host {
+		h := plantest.NoSubordinate()
+		h.Cgroup = plantest.DelegatedTo("/", "cpu", "io", "memory", "pids")
+		return h
+	}},
+	{"no-cgroup", func() *plan.Spec {
+		s := strict()
+		s.Limits.IO = nil
+		return s
+	}, func() *plan.Host {
+		h := plantest.Ordinary()
+		h.Cgroup.Manager = cgroupdelegate.Manager{User: true, Missing: "/run/user/1001"}
 		return h
 	}},
 	{"kernel-5.14", strict, func() *plan.Host {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/userns"
 )
@@ -19,7 +20,10 @@ type Spec struct {
 	// Forward makes the supervisor's process pass its signals on to the
 	// payload. That is for a process that runs one jail and nothing else.
 	Forward bool
-	Cgroup  Cgroup
+	Cgroup  cgroupdelegate.Source
+	// CgroupNote is why an earlier attempt at a cgroup failed, where this is
+	// the second one, without.
+	CgroupNote string
 }
 
 // Filter is a compiled seccomp policy.
@@ -29,15 +33,6 @@ type Filter struct {
 	Flags   uint32 // SECCOMP_FILTER_FLAG_*
 }
 
-// Cgroup is where the cgroup of a jail comes from.
-type Cgroup uint8
-
-// The sources of a cgroup. This host facts decide what CgroupAuto becomes.
-const (
-	CgroupAuto Cgroup = iota
-	CgroupOff
-)
-
 // Host is what Compile needs to know of the machine, the caller and the files
 // that a Spec names. It is a value: a test writes one by hand, package host
 // probes one.
@@ -46,6 +41,7 @@ type Host struct {
 	Major, Minor int    // of the kernel
 	Arch         string // GOARCH
 	Pid          int    // the supervisor's
+	Jail         string // names this start: no other on the host has had it
 
 	Caller userns.Caller
 	Groups int    // how many supplementary groups the caller has
@@ -64,6 +60,9 @@ type Host struct {
 
 	Nofile uint64 // the hard limit of RLIMIT_NOFILE
 	Nproc  uint64 // of RLIMIT_NPROC
+
+	Cgroup  cgroupdelegate.Facts // not probed for cgroupdelegate.Off
+	Machine cgroupdelegate.Machine
 
 	Stdio [3]Stdio
 	Env   []string // the caller's environment

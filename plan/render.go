@@ -15,7 +15,7 @@ func (p *Plan) Render(w io.Writer, h *Host) error {
 		b.WriteString("host: " + fact + "\n")
 	}
 	for _, n := range p.Notes {
-		b.WriteString("note: " + n + "\n")
+		b.WriteString("note: " + n.Text + "\n")
 	}
 	for i, e := range p.Entries {
 		fmt.Fprintf(&b, "%3d  %-10s  %s%s\n", i+1, e.Stage, e, e.origin())
@@ -51,6 +51,8 @@ func (h *Host) facts() []string {
 		"newuidmap: " + orNone(c.NewUIDMap.Path),
 		"newgidmap: " + orNone(c.NewGIDMap.Path),
 		fmt.Sprintf("landlock: ABI %d", h.Landlock),
+		"cgroup: " + h.Cgroup.String(),
+		"systemd: " + h.Cgroup.Manager.String(),
 		"last capability: " + h.LastCap.String(),
 		"covered in /proc: " + orNone(strings.Join(h.ProcCovered, " ")),
 		"command: " + orNone(h.Program.Path),

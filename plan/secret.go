@@ -41,7 +41,7 @@ func (c *compiler) noteSecrets() {
 	for _, r := range c.spec.Env {
 		for _, kv := range c.host.Env {
 			if v, ok := strings.CutPrefix(kv, r.Key+"="); ok && r.Pass && !asked[r.Key] && withheld(r, v) {
-				c.plan.Notes = append(c.plan.Notes, r.Key+" holds a password and is not passed on; -e "+r.Key+" passes it")
+				c.note("", r.Key+" holds a password and is not passed on; -e "+r.Key+" passes it")
 				break
 			}
 		}

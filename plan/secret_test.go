@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -49,7 +50,7 @@ func TestSecretsInVariables(t *testing.T) {
 			if got := slices.Contains(env, "X="+value); got == kept {
 				t.Errorf("%q, asked %v: passed %v", value, asked, got)
 			}
-			if got := strings.Contains(strings.Join(p.Notes, "\n"), "X holds a password and is not passed on; -e X passes it"); got != kept {
+			if got := strings.Contains(fmt.Sprint(p.Notes), "X holds a password and is not passed on; -e X passes it"); got != kept {
 				t.Errorf("%q, asked %v: notes %q", value, asked, p.Notes)
 			}
 		}

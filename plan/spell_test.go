@@ -47,6 +47,20 @@ var spellings = []struct {
 	{plan.Chdir{Path: "/home/é"}, `chdir("/home/\u00e9")`},
 	{plan.Umask{Mask: 0o22}, `umask(022)`},
 
+	{
+		plan.StartScope{Socket: "/run/user/1/systemd/private", Unit: "procjail-1-a.scope", Slice: "app.slice", Description: "procjail: id", Pid: 7},
+		`sendmsg("/run/user/1/systemd/private", StartTransientUnit("procjail-1-a.scope", "fail", {Delegate=true, Slice="app.slice", CollectMode="inactive-or-failed", Description="procjail: id", PIDs=[7]}))`,
+	},
+	{plan.AwaitScope{Socket: "/run/user/1/systemd/private", Unit: "procjail-1-a.scope"}, `recvmsg("/run/user/1/systemd/private", JobRemoved("procjail-1-a.scope", "done"))`},
+	{plan.OpenCgroup{Mount: "/sys/fs/cgroup", Unit: "procjail-1-a.scope"}, `openat(AT_FDCWD, "/sys/fs/cgroup/.../procjail-1-a.scope", O_RDONLY|O_DIRECTORY|O_CLOEXEC)`},
+	{plan.Flock{FD: fd0}, `flock(fd0, LOCK_SH|LOCK_NB)`},
+	{plan.MoveProcesses{From: fd0, To: "callers"}, `write(fd0, "callers/cgroup.procs", each of cgroup.procs)`},
+	{plan.AwaitEmpty{Events: fd0}, `ppoll([{fd=fd0, events=POLLPRI}], "populated 0")`},
+	{
+		plan.GiveBack{Top: fd0, Child: "callers", Controllers: []string{"cpu", "memory"}},
+		`flock(fd0, LOCK_EX|LOCK_NB, then cgroup.subtree_control "-cpu -memory", cgroup.procs back, unlinkat "callers")`,
+	},
+
 	{plan.Fsopen{Type: "tmpfs"}, `fsopen("tmpfs", FSOPEN_CLOEXEC)`},
 	{plan.FsconfigString{FD: fd0, Key: "size", Value: "1048576"}, `fsconfig(fd0, FSCONFIG_SET_STRING, "size", "1048576", 0)`},
 	{plan.FsconfigFlag{FD: fd0, Key: "userxattr"}, `fsconfig(fd0, FSCONFIG_SET_FLAG, "userxattr", NULL, 0)`},

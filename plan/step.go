@@ -131,9 +131,13 @@ type Plan struct {
 	// are the supervisor's, and are run in order when a start fails or is
 	// interrupted.
 	Undo []Entry
-	// Notes are resource features that are not in force on this host, and
-	// why: one line each, for standard error and the report.
-	Notes []string
+	// End is the index of the first entry that the supervisor makes when init
+	// has ended. After a failure these are tried as well, as far as what they
+	// undo was done.
+	End int
+	// Notes are what this host does not give of what the profile asks for, and
+	// what else the caller should know.
+	Notes []Note
 	// Namespaces are the CLONE_NEW* flags of those that the payload is in and
 	// the caller is not.
 	Namespaces uint64
@@ -142,6 +146,26 @@ type Plan struct {
 
 	view *view
 }
+
+// Note is one line for standard error and the report.
+type Note struct {
+	Feature Feature // what is not in force; empty: nothing is missing
+	Text    string
+}
+
+// Feature is something that a host may lack without a protection being lost:
+// a word of --require and --allow-degraded.
+type Feature string
+
+// The features.
+const (
+	FeatureCgroup   Feature = "cgroup"   // the limits of the jail as a whole
+	FeatureLandlock Feature = "landlock" // the second wall around the view
+	FeatureSubID    Feature = "subid"    // an id that is not the caller's
+)
+
+// Features are all of them.
+var Features = [...]Feature{FeatureCgroup, FeatureLandlock, FeatureSubID}
 
 // Shows returns what the jail has at an absolute path: the path on the host,
 // if a mount shows it from there, and whether anything can be there at all.

@@ -26,6 +26,7 @@ var cloneFlags = append([]Name{
 	{unix.CLONE_VFORK, "CLONE_VFORK"},
 	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
 	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
+	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
 	{uint64(unix.SIGCHLD), "SIGCHLD"},
 }, Namespaces...)
 
@@ -35,12 +36,20 @@ var cloneFlags = append([]Name{
 type Clone3 struct {
 	Flags uint64
 	Pidfd FD // stands for the pidfd that the kernel stores
+	// Cgroup is the directory of the cgroup that the child is born in, with
+	// CLONE_INTO_CGROUP (since Linux 5.7).
+	Cgroup FD
 }
 
 // CloneArgs are the struct clone_args that s asks for, with a place for the
-// address of the pidfd at offset 8 (CLONE_ARGS_SIZE_VER0, 64 bytes).
+// address of the pidfd at offset 8 (CLONE_ARGS_SIZE_VER0, 64 bytes) and for the
+// number of the cgroup, if there is one, at offset 80 (CLONE_ARGS_SIZE_VER2, 88
+// bytes).
 func (s Clone3) CloneArgs() []byte {
 	args := newStruct(64)
+	if s.Cgroup != 0 {
+		args = newStruct(88)
+	}
 	args.u64(0, s.Flags)
 	args.u64(32, uint64(unix.SIGCHLD))
 	return args
@@ -48,10 +57,21 @@ func (s Clone3) CloneArgs() []byte {
 
 func (s Clone3) Write(w Writer) {
 	w.Call("clone3", unix.SYS_CLONE3)
-	w.Struct(s.CloneArgs(), func() string {
-		return "{flags=" + flags(s.Flags, cloneFlags) + ", pidfd=[" + s.Pidfd.String() + "], exit_signal=SIGCHLD}"
-	})
-	w.Int(64)
+	if s.Cgroup == 0 {
+		w.Struct(s.CloneArgs(), s.text)
+		w.Int(64)
+		return
+	}
+	w.Ref(s.CloneArgs(), 80, s.Cgroup, s.text)
+	w.Int(88)
+}
+
+func (s Clone3) text() string {
+	t := "{flags=" + flags(s.Flags, cloneFlags) + ", pidfd=[" + s.Pidfd.String() + "], exit_signal=SIGCHLD"
+	if s.Cgroup != 0 {
+		t += ", cgroup=" + s.Cgroup.String()
+	}
+	return t + "}"
 }
 
 // Clone is clone(2) in init, with CLONE_VM: no memory is copied. The child is

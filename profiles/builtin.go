@@ -2,6 +2,8 @@
 
 package profiles
 
+import "github.com/Emmanuel326/procjail/cgroupdelegate"
+
 func strict() *Profile {
 	return &Profile{
 		Name:        "strict",
@@ -18,7 +20,7 @@ func strict() *Profile {
 			{Key: "LANG", Pass: true},
 			{Key: "TZ", Pass: true},
 		},
-		Limits: Limits{Memory: 536870912, Pids: 128, CPUs: 1, Nofile: 1024, FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 67108864, Inotify: 64},
+		Limits: Limits{Limits: cgroupdelegate.Limits{Memory: 536870912, Pids: 128, CPUs: 1}, Nofile: 1024, FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 67108864, Inotify: 64},
 		Mounts: []Mount{
 			{Source: "/usr", Dest: "/usr", Mode: 0o755, From: "profile strict: mounts[0]"},
 			{Kind: 0x2, Source: "/bin", Dest: "/bin", Mode: 0o755, From: "profile strict: mounts[1]"},
@@ -46,12 +48,13 @@ func strict() *Profile {
 			{Kind: 0x6, Dest: "/etc/hosts", Mode: 0o755, Content: "127.0.0.1 localhost {hostname}\n::1 localhost ip6-localhost ip6-loopback\n", From: "profile strict: mounts[23]"},
 			{Kind: 0x6, Dest: "/etc/hostname", Mode: 0o755, Content: "{hostname}\n", From: "profile strict: mounts[24]"},
 			{Kind: 0xa, Dest: "/proc", Mode: 0o755, RO: true, Mask: []string{"acpi", "asound", "bus", "cmdline", "diskstats", "driver", "fs", "interrupts", "irq", "kallsyms", "kcore", "key-users", "keys", "latency_stats", "locks", "modules", "partitions", "pressure", "sched_debug", "schedstat", "scsi", "softirqs", "swaps", "timer_list", "timer_stats"}, From: "profile strict: mounts[25]"},
-			{Kind: 0xb, Dest: "/dev", Mode: 0o755, From: "profile strict: mounts[26]"},
-			{Kind: 0x3, Dest: "/tmp", Mode: 0o1777, From: "profile strict: mounts[27]"},
-			{Kind: 0x5, Source: "/tmp", Dest: "/var/tmp", Mode: 0o755, From: "profile strict: mounts[28]"},
-			{Kind: 0x5, Source: "/run", Dest: "/var/run", Mode: 0o755, From: "profile strict: mounts[29]"},
-			{Kind: 0x9, Dest: "/run", Mode: 0o755, From: "profile strict: mounts[30]"},
-			{Kind: 0x3, Dest: "/home/user", Mode: 0o700, From: "profile strict: mounts[31]"},
+			{Kind: 0xf, Dest: "/sys/fs/cgroup", Mode: 0o755, From: "profile strict: mounts[26]"},
+			{Kind: 0xb, Dest: "/dev", Mode: 0o755, From: "profile strict: mounts[27]"},
+			{Kind: 0x3, Dest: "/tmp", Mode: 0o1777, From: "profile strict: mounts[28]"},
+			{Kind: 0x5, Source: "/tmp", Dest: "/var/tmp", Mode: 0o755, From: "profile strict: mounts[29]"},
+			{Kind: 0x5, Source: "/run", Dest: "/var/run", Mode: 0o755, From: "profile strict: mounts[30]"},
+			{Kind: 0x9, Dest: "/run", Mode: 0o755, From: "profile strict: mounts[31]"},
+			{Kind: 0x3, Dest: "/home/user", Mode: 0o700, From: "profile strict: mounts[32]"},
 		},
 	}
 }
@@ -105,7 +108,7 @@ func build() *Profile {
 			{Key: "SSL_CERT_DIR", Pass: true},
 			{Key: "NODE_EXTRA_CA_CERTS", Pass: true},
 		},
-		Limits: Limits{Memory: Unlimited, Swap: Unlimited, Pids: 4096, Nofile: 65536, FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 4294967296, UserNS: Unlimited, Inotify: Unlimited},
+		Limits: Limits{Limits: cgroupdelegate.Limits{Memory: Unlimited, Swap: Unlimited, Pids: 4096}, Nofile: 65536, FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 4294967296, UserNS: Unlimited, Inotify: Unlimited},
 		Mounts: []Mount{
 			{Source: "/usr", Dest: "/usr", Mode: 0o755, From: "profile build: mounts[0]"},
 			{Kind: 0x2, Source: "/bin", Dest: "/bin", Mode: 0o755, From: "profile build: mounts[1]"},
@@ -117,14 +120,15 @@ func build() *Profile {
 			{Source: "/opt", Dest: "/opt", Optional: true, Mode: 0o755, From: "profile build: mounts[7]"},
 			{Source: "/etc", Dest: "/etc", Mode: 0o755, From: "profile build: mounts[8]"},
 			{Kind: 0xa, Dest: "/proc", Mode: 0o755, From: "profile build: mounts[9]"},
-			{Kind: 0xb, Dest: "/dev", Mode: 0o755, From: "profile build: mounts[10]"},
-			{Kind: 0x3, Dest: "/tmp", Mode: 0o1777, From: "profile build: mounts[11]"},
-			{Kind: 0x3, Dest: "/var/tmp", Mode: 0o1777, From: "profile build: mounts[12]"},
-			{Kind: 0x3, Dest: "/run", Mode: 0o755, From: "profile build: mounts[13]"},
-			{Kind: 0x5, Source: "/run", Dest: "/var/run", Mode: 0o755, From: "profile build: mounts[14]"},
-			{Kind: 0xe, Source: "/etc/resolv.conf", Dest: "/etc/resolv.conf", Mode: 0o755, From: "profile build: mounts[15]"},
-			{Kind: 0x3, Dest: "~", Mode: 0o700, From: "profile build: mounts[16]"},
-			{Kind: 0x1, Source: ".", Dest: ".", Mode: 0o755, From: "profile build: mounts[17]"},
+			{Kind: 0xf, Dest: "/sys/fs/cgroup", Mode: 0o755, From: "profile build: mounts[10]"},
+			{Kind: 0xb, Dest: "/dev", Mode: 0o755, From: "profile build: mounts[11]"},
+			{Kind: 0x3, Dest: "/tmp", Mode: 0o1777, From: "profile build: mounts[12]"},
+			{Kind: 0x3, Dest: "/var/tmp", Mode: 0o1777, From: "profile build: mounts[13]"},
+			{Kind: 0x3, Dest: "/run", Mode: 0o755, From: "profile build: mounts[14]"},
+			{Kind: 0x5, Source: "/run", Dest: "/var/run", Mode: 0o755, From: "profile build: mounts[15]"},
+			{Kind: 0xe, Source: "/etc/resolv.conf", Dest: "/etc/resolv.conf", Mode: 0o755, From: "profile build: mounts[16]"},
+			{Kind: 0x3, Dest: "~", Mode: 0o700, From: "profile build: mounts[17]"},
+			{Kind: 0x1, Source: ".", Dest: ".", Mode: 0o755, From: "profile build: mounts[18]"},
 		},
 	}
 }

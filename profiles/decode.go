@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/userns"
 )
 
@@ -46,17 +47,19 @@ type file struct {
 	Workdir     *value[string, ownParser]      `toml:"workdir"`
 	Env         []value[EnvRule, envParser]    `toml:"env"`
 	Limits      struct {
-		Memory   *value[uint64, sizeParser]    `toml:"memory"`
-		Swap     *value[uint64, sizeParser]    `toml:"swap"`
-		Pids     *value[uint64, countParser]   `toml:"pids"`
-		CPUs     *float64                      `toml:"cpus"`
-		Core     *value[uint64, sizeParser]    `toml:"core"`
-		Nofile   *value[uint64, countParser]   `toml:"nofile"`
-		FileSize *value[uint64, sizeParser]    `toml:"file-size"`
-		CPUTime  *value[uint64, secondsParser] `toml:"cpu-time"`
-		Tmpfs    *value[uint64, sizeParser]    `toml:"tmpfs"`
-		UserNS   *value[uint64, countParser]   `toml:"user-namespaces"`
-		Inotify  *value[uint64, countParser]   `toml:"inotify-instances"`
+		Memory   *value[uint64, memoryParser]            `toml:"memory"`
+		Swap     *value[uint64, sizeParser]              `toml:"swap"`
+		Pids     *value[uint64, countParser]             `toml:"pids"`
+		CPUs     *float64                                `toml:"cpus"`
+		IO       []value[cgroupdelegate.IOMax, ioParser] `toml:"io-max"`
+		More     []string                                `toml:"properties"`
+		Core     *value[uint64, sizeParser]              `toml:"core"`
+		Nofile   *value[uint64, countParser]             `toml:"nofile"`
+		FileSize *value[uint64, sizeParser]              `toml:"file-size"`
+		CPUTime  *value[uint64, secondsParser]           `toml:"cpu-time"`
+		Tmpfs    *value[uint64, sizeParser]              `toml:"tmpfs"`
+		UserNS   *value[uint64, countParser]             `toml:"user-namespaces"`
+		Inotify  *value[uint64, countParser]             `toml:"inotify-instances"`
 	} `toml:"limits"`
 	Mounts []mountLine `toml:"mounts"`
 }
@@ -108,7 +111,8 @@ func Parse(r io.Reader, name string) (*Profile, error) {
 const maxFile = 1 << 20
 
 var noLimits = Limits{
-	Memory: Unlimited, Swap: Unlimited, Pids: Unlimited, Core: 0, Nofile: 1024,
+	Limits: cgroupdelegate.Limits{Memory: Unlimited, Swap: Unlimited, Pids: Unlimited},
+	Core:   0, Nofile: 1024,
 	FileSize: Unlimited, CPUTime: Unlimited, Tmpfs: 64 << 20, UserNS: 0, Inotify: 64,
 }
 
@@ -198,6 +202,14 @@ func (f *file) apply(p *Profile) error {
 			return fmt.Errorf("limits.cpus = %v: want a number of processors, 0 for no limit", *c)
 		}
 		l.CPUs = *c
+	}
+	for _, d := range f.Limits.IO {
+		l.IO = append(l.IO, d.v)
+	}
+	for _, property := range f.Limits.More {
+		if err := l.Property(property); err != nil {
+			return fmt.Errorf("limits.properties: %w", err)
+		}
 	}
 	for i, m := range f.Mounts {
 		from := "profile " + p.Name + ": mounts[" + strconv.Itoa(i) + "]"

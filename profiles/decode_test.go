@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/userns"
 )
 
@@ -73,7 +74,7 @@ optional = true
 		Net: NetHost, Init: PID1Payload, Seccomp: "default", Keep: []string{"CAP_NET_RAW"}, Home: "/h", Workdir: "/w",
 		Env: []EnvRule{{Key: "A", Value: "1"}, {Key: "B", Pass: true}, {Key: "C"}},
 		Limits: Limits{
-			Memory: 1 << 30, Swap: Unlimited, Pids: 7, CPUs: 1.5, Core: 1024, Nofile: 64,
+			Limits: cgroupdelegate.Limits{Memory: 1 << 30, Swap: Unlimited, Pids: 7, CPUs: 1.5}, Core: 1024, Nofile: 64,
 			FileSize: 2 << 20, CPUTime: 90, Tmpfs: 8 << 20, Inotify: 64,
 		},
 		Mounts: []Mount{

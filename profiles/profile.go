@@ -9,7 +9,10 @@
 //	p, err := profiles.Load("strict")
 package profiles
 
-import "github.com/Emmanuel326/procjail/userns"
+import (
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/userns"
+)
 
 // Profile is a decoded profile. Its zero value is no profile: what it leaves
 // out is decided by Parse, never later.
@@ -68,14 +71,12 @@ type EnvRule struct {
 }
 
 // Unlimited stands for no limit.
-const Unlimited = ^uint64(0)
+const Unlimited = cgroupdelegate.Unlimited
 
-// Limits are what a jail may use. Bytes, counts and seconds.
+// Limits are what a jail may use, as a whole where it has a cgroup, and what
+// each of its processes may. Bytes, counts and seconds.
 type Limits struct {
-	Memory   uint64
-	Swap     uint64
-	Pids     uint64
-	CPUs     float64 // 0: no limit
+	cgroupdelegate.Limits
 	Core     uint64
 	Nofile   uint64
 	FileSize uint64
@@ -105,6 +106,7 @@ const (
 	Overlay                // Source, with changes kept in Upper
 	OverlayTmp             // Source, with changes thrown away
 	ResolvConf             // Source, a resolv.conf(5), where Net is not NetNone
+	Cgroup                 // cgroup2 from the jail's own cgroup down, read-only, where it has one
 )
 
 // Mount is one line of the file-system view. They apply in order: a later one

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/internal/units"
 	"github.com/Emmanuel326/procjail/userns"
 )
 
@@ -16,7 +18,7 @@ import (
 var kindNames = [...]string{
 	ReadOnly: "ro", ReadWrite: "rw", LikeHost: "like-host", Tmpfs: "tmpfs", Hide: "hide", Link: "link", File: "file",
 	Passwd: "passwd", Group: "group", Dir: "dir", Proc: "proc", Dev: "dev", Overlay: "overlay", OverlayTmp: "overlay-tmp",
-	ResolvConf: "resolv.conf",
+	ResolvConf: "resolv.conf", Cgroup: "cgroup",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -65,27 +67,8 @@ func ParseUser(s string) (uid, gid Number, err error) {
 	return Number(un), Number(gn), nil
 }
 
-// ParseSize reads a number of bytes: digits, and K, M, G or T for powers of
-// 1024, with an optional "B" or "iB" after them, or "infinity".
-func ParseSize(s string) (uint64, error) {
-	if s == "infinity" || s == "unlimited" {
-		return Unlimited, nil
-	}
-	digits := strings.TrimRight(s, "KMGTkmgtiB")
-	unit := strings.ToUpper(s[len(digits):])
-	if n := len(unit); n > 1 { // after a letter
-		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "IB"), "B")
-	} else if unit == "B" {
-		unit = ""
-	}
-	shift, ok := map[string]uint{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[unit]
-	ok = ok && (unit != "" || len(s)-len(digits) <= 1)
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || !ok || n > 1<<62>>shift {
-		return 0, fmt.Errorf("size %q: want a number of bytes such as 65536, 64K, 512M, 2G, or infinity", s)
-	}
-	return n << shift, nil
-}
+// ParseSize reads a number of bytes (units.Size).
+func ParseSize(s string) (uint64, error) { return units.Size(s) }
 
 // ParseHostname checks a name for sethostname(2): at most 64 bytes, of
 // letters, digits, '-' and '.'.
@@ -157,6 +140,8 @@ type (
 	pathParser     struct{}
 	ownParser      struct{}
 	sizeParser     struct{}
+	memoryParser   struct{}
+	ioParser       struct{}
 	countParser    struct{}
 	secondsParser  struct{}
 	modeParser     struct{}
@@ -168,7 +153,10 @@ func (hostnameParser) parse(s string) (string, error) { return ParseHostname(s) 
 func (netParser) parse(s string) (Net, error)         { return ParseNet(s) }
 func (pid1Parser) parse(s string) (PID1, error)       { return ParsePID1(s) }
 func (sizeParser) parse(s string) (uint64, error)     { return ParseSize(s) }
+func (memoryParser) parse(s string) (uint64, error)   { return cgroupdelegate.ParseMemory(s) }
 func (envParser) parse(s string) (EnvRule, error)     { return ParseEnv(s) }
+
+func (ioParser) parse(s string) (cgroupdelegate.IOMax, error) { return cgroupdelegate.ParseIOMax(s) }
 
 func (userParser) parse(s string) ([2]Number, error) {
 	uid, gid, err := ParseUser(s)
@@ -181,7 +169,7 @@ func (kindParser) parse(s string) (Kind, error) {
 			return Kind(k), nil
 		}
 	}
-	return 0, fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf", s)
+	return 0, fmt.Errorf("mount type %q: want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf, cgroup", s)
 }
 
 func (pathParser) parse(s string) (string, error) { return ParsePath(s) }

@@ -44,13 +44,19 @@ func run(opt *options) int {
 	if err != nil {
 		return fail(err)
 	}
-	facts, err := host.Probe(spec)
+	systemd := &manager{wanted: spec.Cgroup, off: opt.dryRun}
+	defer systemd.close()
+	facts, err := host.Probe(spec, systemd.connect)
 	if err != nil {
 		return fail(err)
 	}
 	if opt.dryRun {
 		facts.ProcCovered = host.ProcCovered()
 	}
+	return opt.start(spec, facts, systemd)
+}
+
+func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) int {
 	p, err := plan.Compile(spec, facts)
 	if err != nil {
 		return fail(err)
@@ -65,12 +71,15 @@ func run(opt *options) int {
 		return code
 	}
 	planned := time.Since(began)
-	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose})
+	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get})
 	if err != nil {
+		if withoutCgroup(spec, err) {
+			return opt.start(spec, facts, systemd)
+		}
 		return failStep(err, facts, p)
 	}
 	opt.sayTimes(p, res, planned)
-	opt.ended(spec)
+	opt.ended(spec, res)
 	return exitStatus(res.Status)
 }
 

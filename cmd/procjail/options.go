@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -31,6 +32,7 @@ type options struct {
 	verbose  bool
 	quiet    bool
 	require  []string
+	allow    []string
 	overlays []string // where the changes of --overlay are kept
 	done     bool     // --help or --version has been answered
 }
@@ -120,22 +122,7 @@ func (o *options) flags() *pflag.FlagSet {
 		return func(spec *plan.Spec) { spec.Env = append(spec.Env, r) }, err
 	}), "env", "e", "")
 	fs.Var(o.change("file", envFile), "env-file", "")
-	fs.Var(o.change("count", func(s string) (func(*plan.Spec), error) {
-		n, err := strconv.ParseUint(s, 10, 31)
-		if err != nil || n == 0 {
-			err = errors.New("want a number of processes from 1 up")
-		}
-		return func(spec *plan.Spec) { spec.Limits.Pids = n }, err
-	}), "pids", "")
-	fs.Var(o.change("cgroup", func(s string) (func(*plan.Spec), error) {
-		switch s {
-		case "auto":
-			return func(spec *plan.Spec) { spec.Cgroup = plan.CgroupAuto }, nil
-		case "off":
-			return func(spec *plan.Spec) { spec.Cgroup = plan.CgroupOff }, nil
-		}
-		return nil, errors.New("want auto or off")
-	}), "cgroup", "")
+	o.limitFlags(fs)
 	fs.StringVar(&o.seccomp, "seccomp", "", "")
 	fs.Var(o.change("cap", func(s string) (func(*plan.Spec), error) {
 		c, err := caps.Parse(s)
@@ -161,6 +148,7 @@ func (o *options) flags() *pflag.FlagSet {
 		return func(spec *plan.Spec) { spec.Init = p }, err
 	}), "pid1", "")
 	fs.StringSliceVar(&o.require, "require", nil, "")
+	fs.StringSliceVar(&o.allow, "allow-degraded", nil, "")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
@@ -171,6 +159,45 @@ func (o *options) flags() *pflag.FlagSet {
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// limitFlags declares the options for what the jail may use.
+func (o *options) limitFlags(fs *pflag.FlagSet) {
+	limit := func(name, kind string, parse func(string) (func(*cgroupdelegate.Limits), error)) {
+		fs.Var(o.change(kind, func(s string) (func(*plan.Spec), error) {
+			f, err := parse(s)
+			return func(spec *plan.Spec) { f(&spec.Limits.Limits) }, err
+		}), name, "")
+	}
+	limit("memory", "size", func(s string) (func(*cgroupdelegate.Limits), error) {
+		n, err := cgroupdelegate.ParseMemory(s)
+		return func(l *cgroupdelegate.Limits) { l.SetMemory(n) }, err
+	})
+	limit("memory-swap", "size", func(s string) (func(*cgroupdelegate.Limits), error) {
+		n, err := cgroupdelegate.ParseMemorySwap(s)
+		return func(l *cgroupdelegate.Limits) { l.MemorySwap = n }, err
+	})
+	limit("cpus", "count", func(s string) (func(*cgroupdelegate.Limits), error) {
+		n, err := cgroupdelegate.ParseCPUs(s)
+		return func(l *cgroupdelegate.Limits) { l.CPUs = n }, err
+	})
+	limit("pids", "count", func(s string) (func(*cgroupdelegate.Limits), error) {
+		n, err := cgroupdelegate.ParsePids(s)
+		return func(l *cgroupdelegate.Limits) { l.SetPids(n) }, err
+	})
+	limit("io-max", "limits", func(s string) (func(*cgroupdelegate.Limits), error) {
+		d, err := cgroupdelegate.ParseIOMax(s)
+		return func(l *cgroupdelegate.Limits) { l.IO = append(l.IO, d) }, err
+	})
+	fs.VarP(o.change("property", func(s string) (func(*plan.Spec), error) {
+		// What is wrong with it shows on any limits.
+		err := new(cgroupdelegate.Limits).Property(s)
+		return func(spec *plan.Spec) { _ = spec.Limits.Property(s) }, err
+	}), "property", "P", "")
+	fs.Var(o.change("cgroup", func(s string) (func(*plan.Spec), error) {
+		source, err := cgroupdelegate.ParseSource(s)
+		return func(spec *plan.Spec) { spec.Cgroup = source }, err
+	}), "cgroup", "")
+}
 
 // option is a pflag.Value that turns its argument into a change of the Spec.
 type option struct {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/seccomp"
@@ -61,30 +63,48 @@ func fail(err error) int {
 	return 125
 }
 
-// degraded names the resource features that this host cannot give, and fails
-// if one of them was required.
+// degraded names the features that this host cannot give, and fails if one of
+// them was required.
 func (o *options) degraded(p *plan.Plan) int {
-	for _, f := range o.require {
-		if f != "cgroup" {
-			return fail(&usageError{fmt.Errorf("--require %q: want cgroup", f)})
+	missing := make(map[plan.Feature]string)
+	for _, n := range p.Notes {
+		if n.Feature != "" && missing[n.Feature] == "" {
+			missing[n.Feature] = n.Text
 		}
 	}
-	if len(o.require) > 0 {
-		return fail(&plan.Refusal{What: "--require cgroup", Cause: "this version has no cgroup to give", Remedy: "leave it out", Exit: 125})
+	for _, list := range [][]string{o.require, o.allow} {
+		for _, f := range list {
+			if !slices.Contains(plan.Features[:], plan.Feature(f)) {
+				return fail(&usageError{fmt.Errorf("feature %q: want one of %v", f, plan.Features)})
+			}
+		}
 	}
-	if !o.quiet {
-		for _, n := range p.Notes {
-			say("note", n)
+	for _, f := range o.require {
+		if text := missing[plan.Feature(f)]; text != "" {
+			return fail(&plan.Refusal{What: "--require " + f, Cause: text, Remedy: "leave it out, to run with less", Exit: 125})
+		}
+	}
+	if o.quiet {
+		return 0
+	}
+	for _, n := range p.Notes {
+		if n.Feature == "" || !slices.Contains(o.allow, string(n.Feature)) {
+			say("note", n.Text)
 		}
 	}
 	return 0
 }
 
-// ended tells where an overlay's changes are.
-func (o *options) ended(*plan.Spec) {
+// ended tells what became of the payload where its status does not, and where
+// an overlay's changes are.
+func (o *options) ended(spec *plan.Spec, res launch.Result) {
+	for _, err := range res.Left {
+		say("error", err.Error())
+	}
 	if o.quiet {
 		return
 	}
+	sayCgroup(spec, res)
 	for _, dir := range o.overlays {
 		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/userns"
@@ -47,7 +48,10 @@ func Ordinary() *plan.Host {
 			UIDMap:    userns.Map{{Inside: 0, Outside: 0, Count: userns.NoID}},
 			GIDMap:    userns.Map{{Inside: 0, Outside: 0, Count: userns.NoID}},
 		},
-		Groups: 1, Home: "/home/alice", Cwd: "/home/alice/src",
+		Jail:    "4242-abc",
+		Cgroup:  UserManager(),
+		Machine: cgroupdelegate.Machine{Memory: 16 << 30, Pids: 1 << 22, Disks: map[string]string{"/dev/sda": "8:0"}},
+		Groups:  1, Home: "/home/alice", Cwd: "/home/alice/src",
 		Monotonic: 86400, Boottime: 90000,
 		LastCap: caps.CheckpointRestore, Landlock: 6,
 		Nofile: 1 << 20, Nproc: 31000,
@@ -58,6 +62,25 @@ func Ordinary() *plan.Host {
 		},
 		Env:     []string{"PATH=/usr/bin:/bin", "TERM=xterm", "LANG=C.UTF-8", "SSH_AUTH_SOCK=/run/user/1001/agent"},
 		Program: plan.Program{Path: "/usr/bin/id", Entry: "/usr/bin/id", Kind: plan.Regular, Mode: 0o755, Size: 43808, Readable: true},
+	}
+}
+
+// UserManager is a login session, with a systemd of the user's own.
+func UserManager() cgroupdelegate.Facts {
+	return cgroupdelegate.Facts{
+		Mount: "/sys/fs/cgroup", Systemd: true,
+		Own:    cgroupdelegate.Cgroup{Path: "/user.slice/user-1001.slice/session-3.scope"},
+		Parent: cgroupdelegate.Cgroup{Path: "/user.slice/user-1001.slice"},
+		Manager: cgroupdelegate.Manager{
+			Socket: "/run/user/1001/systemd/private", Direct: true, User: true, Controllers: []string{"cpu", "memory", "pids"},
+		},
+	}
+}
+
+// DelegatedTo is a cgroup that is the caller's, under no systemd.
+func DelegatedTo(path string, controllers ...string) cgroupdelegate.Facts {
+	return cgroupdelegate.Facts{
+		Mount: "/sys/fs/cgroup", Own: cgroupdelegate.Cgroup{Path: path, Writable: true, Controllers: controllers},
 	}
 }
 
@@ -74,6 +97,9 @@ func Root() *plan.Host {
 	h.Caller.UID, h.Caller.GID, h.Caller.Root = 0, 0, true
 	h.Caller.Login = &userns.Login{Name: "root", Home: "/root"}
 	h.Home, h.Cwd = "/root", "/root"
+	h.Cgroup.Manager = cgroupdelegate.Manager{
+		Socket: "/run/systemd/private", Direct: true, Controllers: []string{"cpuset", "cpu", "io", "memory", "pids"},
+	}
 	return h
 }
 

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/userns"
@@ -117,7 +118,7 @@ func (r *reader) spec() *plan.Spec {
 	s.Init = profiles.PID1(r.below(2))
 	s.Landlock = r.bool()
 	s.Forward = r.bool()
-	s.Cgroup = plan.Cgroup(r.below(2))
+	s.Cgroup = cgroupdelegate.Source(r.below(4))
 	s.Hostname = "jail"
 	switch r.below(12) {
 	case 1:
@@ -133,7 +134,8 @@ func (r *reader) spec() *plan.Spec {
 	}
 	if r.below(4) == 0 {
 		s.Limits = profiles.Limits{
-			Memory: r.number(), Swap: r.number(), Pids: r.number(), CPUs: float64(r.byte()), Core: r.number(),
+			Limits: cgroupdelegate.Limits{Memory: r.number(), Swap: r.number(), Pids: r.number(), CPUs: float64(r.byte())},
+			Core:   r.number(),
 			Nofile: r.number(), FileSize: r.number(), CPUTime: r.number(), Tmpfs: r.number(),
 		}
 	}

@@ -1,7 +1,9 @@
 package sys
 
 import (
+	"errors"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,13 +17,14 @@ type Stat struct {
 	UID, GID     uint32
 	Size         int64
 	Dev, Ino     uint64
+	Rdev         uint64 // of a device
 	Nlink        uint64
 	Mtime, Ctime int64 // nanoseconds since 1970
 }
 
 func newStat(s *unix.Stat_t) Stat {
 	return Stat{
-		Mode: s.Mode, UID: s.Uid, GID: s.Gid, Size: s.Size, Dev: s.Dev, Ino: s.Ino, Nlink: uint64(s.Nlink), // 32 bits on arm64
+		Mode: s.Mode, UID: s.Uid, GID: s.Gid, Size: s.Size, Dev: s.Dev, Rdev: s.Rdev, Ino: s.Ino, Nlink: uint64(s.Nlink), // 32 bits on arm64
 		Mtime: s.Mtim.Nano(), Ctime: s.Ctim.Nano(),
 	}
 }
@@ -109,4 +112,80 @@ func MountFlags(path string) (int64, error) {
 		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
 	return s.Flags, nil
+}
+
+// Rmdirat calls unlinkat(2) with AT_REMOVEDIR.
+func Rmdirat(dir int, name string) error {
+	if err := unix.Unlinkat(dir, name, unix.AT_REMOVEDIR); err != nil {
+		return &os.PathError{Op: "rmdir", Path: name, Err: err}
+	}
+	return nil
+}
+
+// FlockExclusive calls flock(2) with LOCK_EX and LOCK_NB: EWOULDBLOCK where
+// somebody else has a lock.
+func FlockExclusive(fd int) error {
+	return os.NewSyscallError("flock", unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB))
+}
+
+// Pread calls pread(2) from the start, for up to n bytes of a small file that
+// the kernel makes anew for each read.
+func Pread(fd, n int) (string, error) {
+	buf := make([]byte, n)
+	for {
+		k, err := unix.Pread(fd, buf, 0)
+		switch err {
+		case nil:
+			return string(buf[:k]), nil
+		case unix.EINTR:
+		default:
+			return "", os.NewSyscallError("pread", err)
+		}
+	}
+}
+
+// WriteFileAt opens an existing file below a directory and writes data to it in
+// one write(2).
+func WriteFileAt(dir int, name, data string) error {
+	fd, err := Openat(dir, name, unix.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte(data)); err != nil {
+		return &os.PathError{Op: "write", Path: name, Err: err}
+	}
+	return nil
+}
+
+// MoveProcesses writes each process that the file from lists to the file to,
+// cgroup.procs both, until there is none: others may be born meanwhile. It
+// gives up after a hundred rounds, with EBUSY.
+func MoveProcesses(dir int, from, to string) error {
+	list, err := Openat(dir, from, unix.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(list)
+	for range 100 {
+		text, err := Pread(list, 1<<16)
+		if err != nil {
+			return err
+		}
+		moved := false
+		for pid := range strings.FieldsSeq(text) {
+			if pid == "0" {
+				continue // of another pid namespace
+			}
+			err := WriteFileAt(dir, to, pid)
+			if err != nil && !errors.Is(err, unix.ESRCH) {
+				return err
+			}
+			moved = true
+		}
+		if !moved {
+			return nil
+		}
+	}
+	return &os.PathError{Op: "write", Path: to, Err: unix.EBUSY}
 }

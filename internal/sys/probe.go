@@ -93,6 +93,30 @@ func Readable(path string) bool {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil
 }
 
+// Writable calls faccessat2(2) with the effective ids. The error is EROFS where
+// only the mount keeps the caller from writing.
+func Writable(path string) error {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+}
+
+// FileSystem calls statfs(2) and returns the type of the file system, or 0.
+func FileSystem(path string) int64 {
+	var s unix.Statfs_t
+	if unix.Statfs(path, &s) != nil {
+		return 0
+	}
+	return int64(s.Type)
+}
+
+// Memory calls sysinfo(2) and returns the machine's memory in bytes.
+func Memory() uint64 {
+	var s unix.Sysinfo_t
+	if unix.Sysinfo(&s) != nil {
+		return 0
+	}
+	return uint64(s.Totalram) * uint64(s.Unit)
+}
+
 // Readlink calls readlink(2).
 func Readlink(path string) (string, error) {
 	buf := make([]byte, 4096)

@@ -7,6 +7,7 @@ package sys
 import (
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -59,11 +60,21 @@ func Close(fd int) { _ = unix.Close(fd) }
 
 // PollShortly calls ppoll(2) on a descriptor for at most 8 ms, without a word to
 // the Go scheduler: handing its processor over and asking for it back costs
-// more than a short wait. 10 ms is when the runtime would want it back.
-func PollShortly(fd int) {
+// more than a short wait. 10 ms is when the runtime would want it back. It
+// reports whether there is something to read.
+func PollShortly(fd int) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	wait := unix.Timespec{Nsec: 8e6}
-	_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
+	n, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
+	return e == 0 && n == 1
+}
+
+// PollEnd calls ppoll(2) until the process behind pidfd has ended or file, one
+// of a cgroup's, has changed since it was read.
+func PollEnd(pidfd, file int) (ended, changed bool) {
+	fds := [2]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(file), Events: unix.POLLPRI}}
+	_, _ = unix.Ppoll(fds[:], nil, nil)
+	return fds[0].Revents != 0, fds[1].Revents != 0
 }
 
 // ReadEventfd calls read(2) on an eventfd; 0 is one that was never written.
@@ -152,4 +163,12 @@ func (p Process) Wait() (said string, status unix.WaitStatus, err error) {
 			return string(buf[:n]), status, os.NewSyscallError("wait4", err)
 		}
 	}
+}
+
+// PollChange calls ppoll(2) with POLLPRI on a file of a cgroup: it comes back
+// when the file has changed since it was read, or after wait.
+func PollChange(fd int, wait time.Duration) {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
+	t := unix.NsecToTimespec(wait.Nanoseconds())
+	_, _ = unix.Ppoll(fds[:], &t, nil)
 }

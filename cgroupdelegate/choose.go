@@ -1,0 +1,175 @@
+package cgroupdelegate
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Source is where the cgroup of a jail is to come from.
+type Source uint8
+
+// The sources. With Auto the facts decide, and a host that has none to give is
+// no error.
+const (
+	Auto Source = iota
+	Systemd
+	Delegated
+	Off
+)
+
+func (s Source) String() string {
+	return [...]string{"auto", "systemd", "delegated", "off"}[s]
+}
+
+// ParseSource reads the name of a source.
+func ParseSource(s string) (Source, error) {
+	for src := Auto; src <= Off; src++ {
+		if src.String() == s {
+			return src, nil
+		}
+	}
+	return 0, fmt.Errorf("%q: want auto, systemd, delegated or off", s)
+}
+
+// Place is where the cgroup of a jail will be.
+type Place struct {
+	Source      Source   // Systemd, Delegated or Off
+	Top         string   // Delegated: the cgroup, below the mount, to make it in
+	Empty       bool     // Delegated: Top holds processes, which must leave it first
+	Controllers []string // what can be enabled there
+
+	// Off although a cgroup was asked for: why, and what would mend it.
+	Why, Remedy string
+}
+
+// Callers is the child of a delegated cgroup that takes the processes found in
+// it for as long as a jail stands beside them: one that has processes of its
+// own can enable no controller for its children ("no internal processes").
+const Callers = "procjail.callers"
+
+// Prefix begins the name of every scope and cgroup that is procjail's.
+const Prefix = "procjail-"
+
+// Error is a source that was asked for by name and cannot be had.
+type Error struct {
+	Source      Source
+	Why, Remedy string
+}
+
+func (e *Error) Error() string { return e.Why }
+
+// Choose returns the place that src becomes on this host. The error is an
+// *Error; Auto has none, but a Place that is Off, with the reason.
+func Choose(src Source, f Facts) (Place, error) {
+	if src == Off {
+		return Place{Source: Off}, nil
+	}
+	delegated, noneDelegated := f.delegated()
+	systemd, noSystemd := f.systemd()
+	switch {
+	case f.Mount == "":
+		p := f.noMount()
+		if src == Auto {
+			return p, nil
+		}
+		return Place{}, &Error{src, p.Why, p.Remedy}
+	case src == Delegated:
+		if noneDelegated != nil {
+			return Place{}, noneDelegated
+		}
+		return delegated, nil
+	case src == Systemd:
+		if noSystemd != nil {
+			return Place{}, noSystemd
+		}
+		return systemd, nil
+	case noneDelegated == nil:
+		return delegated, nil
+	case noSystemd == nil:
+		return systemd, nil
+	case f.Systemd:
+		return Place{Source: Off, Why: noSystemd.Why, Remedy: noSystemd.Remedy}, nil
+	}
+	return Place{Source: Off, Why: noneDelegated.Why, Remedy: noneDelegated.Remedy}, nil
+}
+
+// delegated finds a cgroup that the caller may make children in and that nobody
+// else arranges. Where systemd runs, that is one that it has marked: what it
+// gives to a user's services is writable too, but not the user's to change
+// (https://systemd.io/CGROUP_DELEGATION, the single-writer rule).
+func (f Facts) delegated() (Place, *Error) {
+	free := func(c Cgroup) bool { return c.Path != "" && c.Writable && (c.Delegated || !f.Systemd) }
+	switch {
+	// A leaf beside others, as DelegateSubgroup= makes, and a second procjail
+	// under the first one's caller: nobody has to move.
+	case free(f.Parent) && (len(f.Parent.Children) > 0 || path.Base(f.Own.Path) == Callers) && !f.Own.Delegated:
+		return Place{Source: Delegated, Top: f.Parent.Path, Controllers: f.Parent.Controllers}, nil
+	case free(f.Own):
+		return Place{Source: Delegated, Top: f.Own.Path, Empty: true, Controllers: f.Own.Controllers}, nil
+	case f.Own.ReadOnly:
+		return Place{}, &Error{
+			Delegated, "cgroup2 is mounted read-only at " + f.Mount,
+			"start the container with a cgroup namespace of its own and /sys/fs/cgroup writable",
+		}
+	}
+	why := "the cgroup " + f.Own.Path + " is not yours to make children in"
+	if f.Own.Writable {
+		why = "the cgroup " + f.Own.Path + " is systemd's to arrange: it is not marked as delegated"
+	}
+	return Place{}, &Error{Delegated, why, "systemd-run --user --scope -p Delegate=yes procjail ..., or --cgroup systemd"}
+}
+
+func (f Facts) systemd() (Place, *Error) {
+	m := f.Manager
+	switch {
+	case m.Socket != "":
+		return Place{Source: Systemd, Controllers: m.Controllers}, nil
+	case !f.Systemd:
+		return Place{}, &Error{Systemd, "systemd does not run this host", "--cgroup delegated in a cgroup that you may write, or --cgroup off"}
+	case !m.User:
+		return Place{}, &Error{Systemd, "systemd has no socket in " + m.Missing, "systemctl is-system-running, or --cgroup off"}
+	}
+	return Place{}, &Error{
+		Systemd, "no systemd of yours runs: there is no " + m.Missing + ", as after su, in cron and under ssh without a session",
+		"loginctl enable-linger $USER as root starts one for good; logging in starts one for the session",
+	}
+}
+
+func (f Facts) noMount() Place {
+	if len(f.V1) > 0 {
+		return Place{
+			Source: Off, Why: "this host has cgroup v1 only (" + strings.Join(f.V1, ", ") + ")",
+			Remedy: "systemd.unified_cgroup_hierarchy=1 on the kernel's command line",
+		}
+	}
+	return Place{Source: Off, Why: "no cgroup2 is mounted", Remedy: "mount -t cgroup2 cgroup2 /sys/fs/cgroup as root"}
+}
+
+// Lacks says why a place has no controller for a limit, and what would give it
+// one.
+func (f Facts) Lacks(p Place, controller string) (why, remedy string) {
+	for _, c := range f.V1 {
+		if c == controller {
+			return "the " + controller + " controller is bound to cgroup v1", "systemd.unified_cgroup_hierarchy=1 on the kernel's command line"
+		}
+	}
+	if p.Source == Systemd && f.Manager.User {
+		return "the " + controller + " controller is not delegated to you", DropIn(append(p.Controllers[:len(p.Controllers):len(p.Controllers)], controller))
+	}
+	return "the " + controller + " controller is not in cgroup.controllers of " + p.where(), "a Delegate= of the unit around it that has " + controller
+}
+
+func (p Place) where() string {
+	if p.Source == Delegated {
+		return p.Top
+	}
+	return "the system's scopes"
+}
+
+// DropIn is the line that makes systemd delegate these controllers to the
+// managers of users.
+func DropIn(controllers []string) string {
+	return "as root: mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=" + strings.Join(controllers, " ") +
+		"\\n' > /etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload; then log in again"
+}

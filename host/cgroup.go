@@ -1,0 +1,164 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
+	"github.com/Emmanuel326/procjail/internal/sys"
+)
+
+// cgroups probes where this process stands in cgroup2, what it may do there,
+// and which manager could give it a place of its own.
+func cgroups(uid int) cgroupdelegate.Facts {
+	var f cgroupdelegate.Facts
+	own := ""
+	text, err := sys.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return f
+	}
+	// cgroups(7): "hierarchy:controllers:path" on each line; 0 is cgroup2's.
+	for line := range strings.Lines(text) {
+		id, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, p, _ := strings.Cut(rest, ":")
+		switch {
+		case id == "0":
+			own = p
+		case controllers != "" && !strings.HasPrefix(controllers, "name="):
+			f.V1 = append(f.V1, strings.Split(controllers, ",")...)
+		}
+	}
+	for _, dir := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		if sys.FileSystem(dir) == unix.CGROUP2_SUPER_MAGIC {
+			f.Mount = dir
+			break
+		}
+	}
+	_, err = sys.StatPath("/run/systemd/system") // sd_booted(3)
+	f.Systemd = err == nil
+	if f.Mount == "" || own == "" {
+		f.Mount = ""
+		return f
+	}
+	// "/.." begins a path above the root of this cgroup namespace.
+	if !strings.HasPrefix(own, "/..") {
+		f.Own = cgroup(f.Mount, own)
+		if own != "/" {
+			f.Parent = cgroup(f.Mount, path.Dir(own))
+		}
+	}
+	f.Manager = manager(f.Mount, uid)
+	return f
+}
+
+// cgroup looks at one directory. One that is not the caller's needs no more
+// than one look.
+func cgroup(mount, name string) cgroupdelegate.Cgroup {
+	c := cgroupdelegate.Cgroup{Path: name}
+	dir := path.Join(mount, name)
+	for _, file := range [...]string{"cgroup.procs", "cgroup.subtree_control", ""} {
+		if err := sys.Writable(path.Join(dir, file)); err != nil {
+			// A superblock that is read-only answers before the mode does
+			// (fs/namei.c:sb_permission), so the owner decides.
+			st, serr := sys.StatPath(path.Join(dir, file))
+			c.ReadOnly = err == unix.EROFS && serr == nil && int(st.UID) == os.Geteuid()
+			return c
+		}
+	}
+	c.Writable = true
+	for _, name := range [...]string{"user.delegate", "trusted.delegate"} {
+		var buf [8]byte
+		if v, err := sys.Getxattr(dir, name, buf[:]); err == nil && string(v) == "1" {
+			c.Delegated = true
+		}
+	}
+	c.Controllers = words(dir + "/cgroup.controllers")
+	c.Children = words(dir + "/cgroup.subtree_control")
+	return c
+}
+
+func words(file string) []string {
+	text, _ := sys.ReadFile(file)
+	return strings.Fields(text)
+}
+
+// manager finds systemd's socket, and what it can give to a scope. It asks
+// nothing of it.
+func manager(mount string, uid int) cgroupdelegate.Manager {
+	m := cgroupdelegate.Manager{User: uid != 0, Missing: "/run/systemd"}
+	addrs, top := systemd.SystemAddresses(), "/"
+	if m.User {
+		addrs = systemd.UserAddresses(runtimeDir(uid), os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+		m.Missing = runtimeDir(uid)
+		id := strconv.Itoa(uid)
+		top = "/user.slice/user-" + id + ".slice/user@" + id + ".service"
+	}
+	for _, a := range addrs {
+		if _, err := sys.StatPath(a.Path); err == nil {
+			m.Socket, m.Direct = a.Path, a.Direct
+			m.Controllers = words(path.Join(mount, top, "cgroup.controllers"))
+			break
+		}
+	}
+	return m
+}
+
+// Managers is where the manager of the facts is reached.
+func Managers(m cgroupdelegate.Manager) []systemd.Address {
+	return []systemd.Address{{Path: m.Socket, Direct: m.Direct}}
+}
+
+// runtimeDir is where a user's sockets are, also in a session that does not
+// know (su, cron): the manager asks for the uid and not for the session.
+func runtimeDir(uid int) string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); path.IsAbs(dir) {
+		return dir
+	}
+	return "/run/user/" + strconv.Itoa(uid)
+}
+
+// machine looks up what limits are resolved by.
+func machine(l cgroupdelegate.Limits) cgroupdelegate.Machine {
+	m := cgroupdelegate.Machine{Disks: map[string]string{}}
+	for _, s := range l.More {
+		if s.Share == 0 {
+			continue
+		}
+		m.Memory = sys.Memory()
+		text, _ := sys.ReadFile("/proc/sys/kernel/pid_max")
+		m.Pids, _ = strconv.ParseUint(strings.TrimSpace(text), 10, 64)
+	}
+	for _, p := range l.DiskPaths() {
+		m.Disks[p] = disk(p)
+	}
+	return m
+}
+
+// disk is the whole disk that a device is or a file lies on, as "MAJOR:MINOR":
+// the kernel takes no partition (block/blk-cgroup.c:blkg_conf_open_bdev).
+func disk(p string) string {
+	st, err := sys.StatPath(p)
+	if err != nil {
+		return ""
+	}
+	dev := st.Dev
+	if st.Mode&unix.S_IFMT == unix.S_IFBLK {
+		dev = st.Rdev
+	}
+	number := fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev))
+	dir := "/sys/dev/block/" + number
+	if _, err := sys.StatPath(dir); err != nil {
+		return ""
+	}
+	if _, err := sys.StatPath(dir + "/partition"); err == nil {
+		text, _ := sys.ReadFile(dir + "/../dev")
+		return strings.TrimSpace(text)
+	}
+	return number
+}

@@ -1,0 +1,241 @@
+package launch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
+	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+// managerTime is how long systemd may take for all that is asked of it. A user
+// manager that is busy with a login takes seconds.
+const managerTime = 10 * time.Second
+
+// emptyTime is how long a cgroup may take to be empty once everything in it was
+// killed. A process that waits for a disk or a network file system can take
+// longer, and then the leaf is left to whoever cleans up next.
+const emptyTime = 5 * time.Second
+
+// scope makes the two entries that are systemd's. The connection was begun
+// while the plan was made (Options.Manager).
+func (r *run) startScope(i int, s plan.StartScope) error {
+	if r.opt.Manager == nil {
+		return r.otherError(i, errors.New("internal error: no connection to a manager"))
+	}
+	m, err := r.opt.Manager()
+	if err != nil {
+		return r.otherError(i, err)
+	}
+	r.manager = m
+	r.managerEnd = time.Now().Add(managerTime)
+	ctx, cancel := context.WithDeadline(context.Background(), r.managerEnd)
+	defer cancel()
+	r.job, err = m.StartScope(ctx, systemd.Scope{Name: s.Unit, Slice: s.Slice, Description: s.Description, PIDs: []uint32{uint32(s.Pid)}})
+	if err != nil {
+		return r.otherError(i, err)
+	}
+	r.prog.board.set(i, 0)
+	return nil
+}
+
+func (r *run) awaitScope(i int) error {
+	ctx, cancel := context.WithDeadline(context.Background(), r.managerEnd)
+	defer cancel()
+	err := r.job.Wait(ctx)
+	r.manager.Close()
+	r.manager = nil
+	if err != nil {
+		return r.otherError(i, err)
+	}
+	r.prog.board.set(i, 0)
+	return nil
+}
+
+// openCgroup opens the scope's directory, and nothing else if systemd put this
+// process elsewhere.
+func (r *run) openCgroup(i int, s plan.OpenCgroup) error {
+	text, err := sys.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return r.otherError(i, err)
+	}
+	own := ""
+	for line := range strings.Lines(text) {
+		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			own = p
+		}
+	}
+	if path.Base(own) != s.Unit {
+		return r.otherError(i, errors.New("systemd has not moved procjail there: it is in "+own))
+	}
+	fd, err := sys.Openat(sys.AtFDCWD, s.Mount+own, unix.O_DIRECTORY, 0)
+	if err != nil {
+		return r.otherError(i, err)
+	}
+	r.owned = append(r.owned, fd)
+	r.prog.board.set(i, int64(fd))
+	return nil
+}
+
+// moveProcesses empties a cgroup into its child.
+func (r *run) moveProcesses(from int, s plan.MoveProcesses) error {
+	return sys.MoveProcesses(from, "cgroup.procs", s.To+"/cgroup.procs")
+}
+
+// awaitEmpty waits until nothing lives in a cgroup.
+func (r *run) awaitEmpty(events int) error {
+	for end := time.Now().Add(emptyTime); ; {
+		text, err := sys.Pread(events, 256)
+		if err != nil {
+			return err
+		}
+		if !cgroupdelegate.Populated(text) {
+			return nil
+		}
+		left := time.Until(end)
+		if left <= 0 {
+			return errors.New("killed, and still not empty after " + emptyTime.String())
+		}
+		sys.PollChange(events, left)
+	}
+}
+
+// giveBack leaves a cgroup as it was found, if no other jail is in it.
+func (r *run) giveBack(top int, s plan.GiveBack) error {
+	err := sys.FlockExclusive(top)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	}
+	if err == nil && len(s.Controllers) > 0 {
+		err = sys.WriteFileAt(top, "cgroup.subtree_control", "-"+strings.Join(s.Controllers, " -"))
+	}
+	if err == nil {
+		err = sys.MoveProcesses(top, s.Child+"/cgroup.procs", "cgroup.procs")
+	}
+	if err == nil {
+		err = sys.Rmdirat(top, s.Child)
+	}
+	return err
+}
+
+// value is the result that a plan.FD stands for; negative if there is none.
+func (r *run) value(fd plan.FD) int64 {
+	k, ok := fd.Result()
+	if !ok {
+		return int64(fd)
+	}
+	for i := range r.plan.Entries {
+		if r.plan.Entries[i].Out == fd {
+			return r.prog.board.outcomes[i].result
+		}
+	}
+	return r.prog.board.outcomes[len(r.plan.Entries)+k].result
+}
+
+// otherError is the failure of an entry that is more than one system call.
+func (r *run) otherError(i int, err error) error {
+	r.prog.board.set(i, -int64(errnoOf(err)))
+	e := r.stepError(i, errnoOf(err))
+	e.Err = err
+	return e
+}
+
+// usage reads what the accounts of the jail's cgroup said.
+func (r *run) cgroupUsage() (u cgroupdelegate.Usage, known bool) {
+	files := make(map[string]string)
+	names := make(map[plan.FD]string)
+	for i := r.plan.End; i < len(r.plan.Entries); i++ {
+		e := &r.plan.Entries[i]
+		switch s := e.Step.(type) {
+		case plan.Openat:
+			names[e.Out] = s.Path
+		case plan.Read:
+			if n := r.prog.board.outcomes[i].result; n >= 0 {
+				files[names[s.FD]] = string(r.prog.buffer(i, 1)[:n])
+			}
+		}
+	}
+	return cgroupdelegate.ParseUsage(files), len(files) > 0
+}
+
+// sampleTime is the least time between two looks at the processes of a jail
+// whose memory is at its limit: each costs the supervisor some reads.
+const sampleTime = 50 * time.Millisecond
+
+// memoryEvents is the descriptor of memory.events, or -1 if the plan has none.
+func (r *run) memoryEvents() int {
+	for _, e := range r.plan.Entries[:r.plan.End] {
+		if s, ok := e.Step.(plan.Openat); ok && e.Stage == plan.Supervisor && s.Path == cgroupdelegate.MemoryEvents {
+			return int(r.value(e.Out))
+		}
+	}
+	return -1
+}
+
+// sampleMemory notes the largest processes of the jail, when its memory has met
+// the limit. It is what can be known of the time of a kill: afterwards they
+// are gone.
+func (r *run) sampleMemory(events int) {
+	_, _ = sys.Pread(events, 512) // what is read is what ppoll waits for a change of
+	if now := time.Now(); now.Sub(r.sampled) >= sampleTime {
+		r.sampled = now
+		if list := r.largest(); len(list) > 0 {
+			r.largestSeen = list
+		}
+	}
+}
+
+// Process is a process of a jail, as the host sees it.
+type Process struct {
+	Pid    int
+	Name   string
+	Memory uint64 // bytes of its own, and of shared memory that it has mapped
+}
+
+// largest are the three processes of the jail's cgroup with the most memory.
+func (r *run) largest() []Process {
+	leaf := -1
+	for _, e := range r.plan.Entries[:r.plan.End] {
+		if s, ok := e.Step.(plan.Clone3); ok {
+			leaf = int(r.value(s.Cgroup))
+		}
+	}
+	fd, err := sys.Openat(leaf, "cgroup.procs", unix.O_RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	defer sys.Close(fd)
+	text, _ := sys.Pread(fd, 1<<16)
+	var list []Process
+	for pid := range strings.FieldsSeq(text) {
+		status, err := sys.ReadFile("/proc/" + pid + "/status")
+		if err != nil {
+			continue
+		}
+		p := Process{}
+		p.Pid, _ = strconv.Atoi(pid)
+		for line := range strings.Lines(status) { // proc(5)
+			key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+			switch key {
+			case "Name":
+				p.Name = strings.TrimSpace(value)
+			case "RssAnon", "RssShmem":
+				n, _ := strconv.ParseUint(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+				p.Memory += n << 10
+			}
+		}
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b Process) int { return cmp.Compare(b.Memory, a.Memory) })
+	return list[:min(len(list), 3)]
+}

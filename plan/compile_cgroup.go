@@ -1,0 +1,267 @@
+package plan
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/profiles"
+)
+
+// cgroup is what compiling knows of the jail's cgroup.
+type cgroup struct {
+	place    cgroupdelegate.Place
+	settings []cgroupdelegate.Setting // in force
+	missing  []cgroupdelegate.Setting // for want of a controller
+	top      FD                       // the directory that the leaf is in
+	leaf     FD                       // the payload's, in which init is born
+	name     string                   // of the leaf
+}
+
+// The leaves of a scope. A cgroup with processes of its own can enable no
+// controller for its children, so the supervisor has one too.
+const (
+	supervisorLeaf = "supervisor"
+	payloadLeaf    = "payload"
+)
+
+// placeCgroup decides where the jail's cgroup comes from, and which limits
+// can be in force there.
+func (c *compiler) placeCgroup() error {
+	place, err := cgroupdelegate.Choose(c.spec.Cgroup, c.host.Cgroup)
+	if err != nil {
+		r := refuse("--cgroup "+c.spec.Cgroup.String(), err.Error(), "")
+		var e *cgroupdelegate.Error
+		if errors.As(err, &e) {
+			r.Remedy = e.Remedy
+		}
+		return r
+	}
+	c.cgroup.place = place
+	if err := c.spec.Limits.Check(); err != nil {
+		return refuse("limits", err.Error(), "--memory-swap -1 for as much swap as there is")
+	}
+	for _, d := range c.spec.Limits.DiskPaths() {
+		if place.Source != cgroupdelegate.Off && c.host.Machine.Disks[d] == "" {
+			return refuse("--io-max "+quote(d), "it is on no disk that has a limit of its own",
+				"name a disk such as /dev/sda, or a file on one")
+		}
+	}
+	for _, s := range c.spec.Limits.Settings(c.host.Machine) {
+		switch {
+		case place.Source != cgroupdelegate.Off && slices.Contains(place.Controllers, s.Controller):
+			c.cgroup.settings = append(c.cgroup.settings, s)
+		case s.Name != "":
+			c.cgroup.missing = append(c.cgroup.missing, s)
+		}
+	}
+	return nil
+}
+
+// enabled are the controllers of the payload's leaf: those of its limits, and
+// memory and pids for their accounts wherever they can be had.
+func (g *cgroup) enabled() []string {
+	var list []string
+	for _, have := range g.place.Controllers {
+		wanted := have == "memory" || have == "pids"
+		for _, s := range g.settings {
+			wanted = wanted || s.Controller == have
+		}
+		if wanted {
+			list = append(list, have)
+		}
+	}
+	return list
+}
+
+// makeCgroup compiles the way to a cgroup for the payload: the scope or the
+// delegated cgroup, a leaf in it, its limits.
+func (c *compiler) makeCgroup() error {
+	c.stage = Supervisor
+	g := &c.cgroup
+	switch g.place.Source {
+	case cgroupdelegate.Systemd:
+		c.scope()
+	case cgroupdelegate.Delegated:
+		c.subtree()
+	default:
+		return nil
+	}
+	if on := g.enabled(); len(on) > 0 {
+		c.writeAt(g.top, "cgroup.subtree_control", "+"+strings.Join(on, " +"))
+	}
+	c.add(Mkdirat{g.top, g.name, 0o755})
+	g.leaf = c.get(Openat{Dir: g.top, Path: g.name, Flags: unix.O_DIRECTORY | unix.O_CLOEXEC})
+	// Whoever finds the leaf unlocked knows that its supervisor has died.
+	c.add(Flock{FD: g.leaf})
+	c.from = c.spec.at("limits")
+	for _, s := range g.settings {
+		c.writeAt(g.leaf, s.File, s.Value)
+	}
+	c.from = ""
+	// ppoll(2) on it tells when a limit on memory is met.
+	if slices.ContainsFunc(g.settings, func(s cgroupdelegate.Setting) bool { return s.File == "memory.max" }) {
+		c.get(Openat{Dir: g.leaf, Path: cgroupdelegate.MemoryEvents, Flags: unix.O_CLOEXEC})
+	}
+	return nil
+}
+
+// writeAt puts data into a file below a directory.
+func (c *compiler) writeAt(dir FD, file, data string) {
+	fd := c.get(Openat{Dir: dir, Path: file, Flags: unix.O_WRONLY | unix.O_CLOEXEC})
+	c.whole(Write{fd, []byte(data)})
+	c.add(Close{fd})
+}
+
+// scope has systemd make a scope and put the supervisor into it. The leaves are
+// procjail's to make: Delegate=true.
+func (c *compiler) scope() {
+	m := c.host.Cgroup.Manager
+	unit, slice := cgroupdelegate.Prefix+c.host.Jail+".scope", "system.slice"
+	if m.User {
+		slice = "app.slice"
+	}
+	c.add(StartScope{Socket: m.Socket, Unit: unit, Slice: slice, Description: description(c.spec.Argv[0]), Pid: c.host.Pid})
+	c.add(AwaitScope{m.Socket, unit})
+	c.cgroup.top = c.get(OpenCgroup{c.host.Cgroup.Mount, unit})
+	c.cgroup.name = payloadLeaf
+	c.add(Mkdirat{c.cgroup.top, supervisorLeaf, 0o755})
+	c.writeAt(c.cgroup.top, supervisorLeaf+"/cgroup.procs", "0")
+}
+
+// description is what systemctl status shows. D-Bus takes UTF-8 only.
+func description(command string) string {
+	name := path.Base(command)
+	return "procjail: " + strings.ToValidUTF8(name[:min(len(name), 64)], "?")
+}
+
+// subtree uses a cgroup that is the caller's already. The lock is shared by the
+// jails in it: the last one gives it back as it was.
+func (c *compiler) subtree() {
+	g := &c.cgroup
+	g.top = c.get(Openat{Dir: AtFDCWD, Path: path.Join(c.host.Cgroup.Mount, g.place.Top), Flags: unix.O_DIRECTORY | unix.O_CLOEXEC})
+	g.name = cgroupdelegate.Prefix + c.host.Jail
+	c.add(Flock{FD: g.top})
+	if g.place.Empty {
+		c.add(Mkdirat{g.top, cgroupdelegate.Callers, 0o755}).Skip = [2]Errno{Errno(unix.EEXIST)}
+		c.add(MoveProcesses{g.top, cgroupdelegate.Callers})
+	}
+}
+
+// ownCgroup makes the leaf, in which init was born, the top of all that the
+// jail sees. clone3(2) itself would take the supervisor's cgroup for that.
+func (c *compiler) ownCgroup() error {
+	if c.cgroup.leaf != 0 {
+		c.add(Unshare{unix.CLONE_NEWCGROUP})
+	}
+	return nil
+}
+
+// showCgroup mounts what is below the leaf, read-only. It is left out where the
+// jail has no cgroup: its limits would be somebody else's.
+func (c *compiler) showCgroup(m profiles.Mount) error {
+	if c.cgroup.leaf == 0 {
+		return nil
+	}
+	at, err := c.mountPoint(m.Dest, true)
+	if err != nil {
+		return err
+	}
+	fs := c.get(Fsopen{"cgroup2"})
+	c.add(FsconfigCreate{fs})
+	c.attach(c.get(Fsmount{fs, attrShown | unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOEXEC}), at, true, "")
+	return nil
+}
+
+// end is what the supervisor does when init has ended, however it did: whatever
+// else is in the cgroup is killed, what it used is read, and it is removed.
+func (c *compiler) end() error {
+	c.stage = Supervisor
+	c.plan.End = len(c.plan.Entries)
+	g := &c.cgroup
+	if g.leaf == 0 {
+		return nil
+	}
+	c.writeAt(g.leaf, "cgroup.kill", "1")
+	events := c.get(Openat{Dir: g.leaf, Path: "cgroup.events", Flags: unix.O_CLOEXEC})
+	c.add(AwaitEmpty{events})
+	c.add(Close{events})
+	for _, name := range cgroupdelegate.Accounts {
+		fd := c.get(Openat{Dir: g.leaf, Path: name, Flags: unix.O_CLOEXEC})
+		c.plan.Entries[len(c.plan.Entries)-1].Skip = [2]Errno{Errno(unix.ENOENT)}
+		c.add(Read{fd, 4096})
+		c.add(Close{fd})
+	}
+	c.add(Rmdir{g.top, g.name})
+	if g.place.Empty {
+		c.add(GiveBack{g.top, cgroupdelegate.Callers, g.enabled()})
+	}
+	return nil
+}
+
+// memoryByRlimit is the limit on memory, where no cgroup has it.
+func (c *compiler) memoryByRlimit() uint64 {
+	for _, s := range c.cgroup.missing {
+		if s.File == "memory.max" {
+			return c.spec.Limits.Memory
+		}
+	}
+	return profiles.Unlimited
+}
+
+// noteCgroup says which limits are not in force, or only in part, and why.
+func (c *compiler) noteCgroup() {
+	g := &c.cgroup
+	if c.spec.Cgroup == cgroupdelegate.Off && c.spec.CgroupNote == "" || len(g.missing) == 0 {
+		return
+	}
+	note := func(why, remedy string, missing []cgroupdelegate.Setting) {
+		var partly, not []string
+		for _, s := range missing {
+			switch {
+			case s.File == "memory.max" && s.Share == 0:
+				partly = append(partly, s.Name+" by RLIMIT_DATA, for each process by itself")
+			case s.File == "pids.max" && s.Share == 0:
+				partly = append(partly, s.Name+" by RLIMIT_NPROC")
+			default:
+				not = append(not, s.Name)
+			}
+		}
+		text := why + ": "
+		if len(not) > 0 {
+			text += strings.Join(not, ", ") + " not in force"
+			if len(partly) > 0 {
+				text += "; "
+			}
+		}
+		text += strings.Join(partly, "; ")
+		if remedy != "" {
+			text += " (" + remedy + ")"
+		}
+		c.note(FeatureCgroup, text)
+	}
+	if g.place.Source == cgroupdelegate.Off {
+		why := g.place.Why
+		if c.spec.CgroupNote != "" {
+			why = c.spec.CgroupNote
+		}
+		note("no cgroup: "+why, g.place.Remedy, g.missing)
+		return
+	}
+	for _, controller := range []string{"memory", "cpu", "pids", "io", "cpuset"} {
+		var missing []cgroupdelegate.Setting
+		for _, s := range g.missing {
+			if s.Controller == controller {
+				missing = append(missing, s)
+			}
+		}
+		if len(missing) > 0 {
+			why, remedy := c.host.Cgroup.Lacks(g.place, controller)
+			note(why, remedy, missing)
+		}
+	}
+}
