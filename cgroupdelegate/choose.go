@@ -65,7 +65,7 @@ func Choose(src Source, f Facts) (Place, error) {
 	if src == Off {
 		return Place{Source: Off}, nil
 	}
-	delegated, noneDelegated := f.delegated()
+	delegated, noneDelegated := f.delegated(src == Delegated)
 	systemd, noSystemd := f.systemd()
 	switch {
 	case f.Mount == "":
@@ -97,9 +97,10 @@ func Choose(src Source, f Facts) (Place, error) {
 // delegated finds a cgroup that the caller may make children in and that nobody
 // else arranges. Where systemd runs, that is one that it has marked: what it
 // gives to a user's services is writable too, but not the user's to change
-// (https://systemd.io/CGROUP_DELEGATION, the single-writer rule).
-func (f Facts) delegated() (Place, *Error) {
-	free := func(c Cgroup) bool { return c.Path != "" && c.Writable && (c.Delegated || !f.Systemd) }
+// (https://systemd.io/CGROUP_DELEGATION, the single-writer rule). Who asks for it
+// by name knows better.
+func (f Facts) delegated(asked bool) (Place, *Error) {
+	free := func(c Cgroup) bool { return c.Path != "" && c.Writable && (c.Delegated || !f.Systemd || asked) }
 	switch {
 	// A leaf beside others, as DelegateSubgroup= makes, and a second procjail
 	// under the first one's caller: nobody has to move.

@@ -72,15 +72,37 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 		}
 	}
 	c.Writable = true
-	for _, name := range [...]string{"user.delegate", "trusted.delegate"} {
-		var buf [8]byte
-		if v, err := sys.Getxattr(dir, name, buf[:]); err == nil && string(v) == "1" {
-			c.Delegated = true
-		}
-	}
+	c.Delegated = delegated(dir, name)
 	c.Controllers = words(dir + "/cgroup.controllers")
 	c.Children = words(dir + "/cgroup.subtree_control")
 	return c
+}
+
+// delegated reports whether systemd gave a cgroup that the caller may write away
+// for good. It says so in an attribute since version 254, and in the unit's own
+// file if that is transient. A user's cgroup that is not below that user's
+// manager is one by its owner: the system's manager gives no other (Delegate=
+// with User=).
+func delegated(dir, name string) bool {
+	var buf [8]byte
+	if v, err := sys.Getxattr(dir, "user.delegate", buf[:]); err == nil && string(v) == "1" {
+		return true
+	}
+	before, _, ofUser := strings.Cut(name, "/user@")
+	if !ofUser && os.Geteuid() != 0 {
+		return true
+	}
+	units := "/run/systemd/transient/"
+	if ofUser && strings.Contains(before, "/user-") {
+		units = runtimeDir(os.Geteuid()) + "/systemd/transient/"
+	}
+	text, _ := sys.ReadFile(units + path.Base(name))
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "Delegate="); ok && v != "no" && v != "false" && v != "0" {
+			return true
+		}
+	}
+	return false
 }
 
 func words(file string) []string {

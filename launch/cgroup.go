@@ -234,7 +234,9 @@ func (r *run) largest() []Process {
 				p.Memory += n << 10
 			}
 		}
-		list = append(list, p)
+		if p.Memory != 0 { // it is being killed, and its memory is gone
+			list = append(list, p)
+		}
 	}
 	slices.SortFunc(list, func(a, b Process) int { return cmp.Compare(b.Memory, a.Memory) })
 	return list[:min(len(list), 3)]

@@ -213,6 +213,16 @@ func (c *compiler) memoryByRlimit() uint64 {
 	return profiles.Unlimited
 }
 
+// pidsByRlimit is the limit on processes, where no cgroup has it.
+func (c *compiler) pidsByRlimit() uint64 {
+	for _, s := range c.cgroup.settings {
+		if s.File == "pids.max" {
+			return profiles.Unlimited
+		}
+	}
+	return min(c.spec.Limits.Pids, c.host.Nproc)
+}
+
 // noteCgroup says which limits are not in force, or only in part, and why.
 func (c *compiler) noteCgroup() {
 	g := &c.cgroup

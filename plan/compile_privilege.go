@@ -77,8 +77,9 @@ func (c *compiler) limits() error {
 		{Name{unix.RLIMIT_CORE, "RLIMIT_CORE"}, max(l.Core, 1)},
 		{Name{unix.RLIMIT_NOFILE, "RLIMIT_NOFILE"}, min(l.Nofile, c.host.Nofile)},
 		// Counted in each user namespace on its own since Linux 5.14, and so
-		// a limit of this jail (getrlimit(2), kernel/ucount.c).
-		{Name{unix.RLIMIT_NPROC, "RLIMIT_NPROC"}, min(l.Pids, c.host.Nproc)},
+		// a limit of this jail (getrlimit(2), kernel/ucount.c). Not beside
+		// pids.max, which counts what it refused.
+		{Name{unix.RLIMIT_NPROC, "RLIMIT_NPROC"}, c.pidsByRlimit()},
 		{Name{unix.RLIMIT_FSIZE, "RLIMIT_FSIZE"}, l.FileSize},
 		{Name{unix.RLIMIT_CPU, "RLIMIT_CPU"}, l.CPUTime},
 		// What the caller was given for its own use: audio groups have 95.
