@@ -57,6 +57,9 @@ func cgroups(uid int) cgroupdelegate.Facts {
 	return f
 }
 
+// Cgroups probes what Probe does of cgroups.
+func Cgroups() cgroupdelegate.Facts { return cgroups(os.Geteuid()) }
+
 // cgroup looks at one directory. One that is not the caller's needs no more
 // than one look.
 func cgroup(mount, name string) cgroupdelegate.Cgroup {

@@ -93,7 +93,7 @@ func (r *run) moveProcesses(from int, s plan.MoveProcesses) error {
 }
 
 // awaitEmpty waits until nothing lives in a cgroup.
-func (r *run) awaitEmpty(events int) error {
+func awaitEmpty(events int) error {
 	for end := time.Now().Add(emptyTime); ; {
 		text, err := sys.Pread(events, 256)
 		if err != nil {
@@ -111,19 +111,19 @@ func (r *run) awaitEmpty(events int) error {
 }
 
 // giveBack leaves a cgroup as it was found, if no other jail is in it.
-func (r *run) giveBack(top int, s plan.GiveBack) error {
+func giveBack(top int, child string, controllers []string) error {
 	err := sys.FlockExclusive(top)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil
 	}
-	if err == nil && len(s.Controllers) > 0 {
-		err = sys.WriteFileAt(top, "cgroup.subtree_control", "-"+strings.Join(s.Controllers, " -"))
+	if err == nil && len(controllers) > 0 {
+		err = sys.WriteFileAt(top, "cgroup.subtree_control", "-"+strings.Join(controllers, " -"))
 	}
 	if err == nil {
-		err = sys.MoveProcesses(top, s.Child+"/cgroup.procs", "cgroup.procs")
+		err = sys.MoveProcesses(top, child+"/cgroup.procs", "cgroup.procs")
 	}
 	if err == nil {
-		err = sys.Rmdirat(top, s.Child)
+		err = sys.Rmdirat(top, child)
 	}
 	return err
 }

@@ -207,9 +207,9 @@ func (r *run) entry(i int) error {
 	case plan.MoveProcesses:
 		return r.with(i, s.From, func(fd int) error { return r.moveProcesses(fd, s) })
 	case plan.AwaitEmpty:
-		return r.with(i, s.Events, r.awaitEmpty)
+		return r.with(i, s.Events, awaitEmpty)
 	case plan.GiveBack:
-		return r.with(i, s.Top, func(fd int) error { return r.giveBack(fd, s) })
+		return r.with(i, s.Top, func(fd int) error { return giveBack(fd, s.Child, s.Controllers) })
 	}
 	return r.call(i)
 }

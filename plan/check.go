@@ -213,7 +213,7 @@ func (p *Plan) end(list []Entry) *OrderError {
 	for i, e := range list {
 		switch s := e.Step.(type) {
 		case Mkdirat:
-			if i < p.End && e.Stage == Supervisor && e.From == "" && s.Dir != AtFDCWD && s.Path != supervisorLeaf && s.Path != cgroupdelegate.Callers {
+			if i < p.End && e.Stage == Supervisor && e.From == "" && s.Dir != AtFDCWD && s.Path != SupervisorLeaf && s.Path != cgroupdelegate.Callers {
 				made[s.Path] = i
 			}
 		case Rmdir:

@@ -25,8 +25,8 @@ type cgroup struct {
 // The leaves of a scope. A cgroup with processes of its own can enable no
 // controller for its children, so the supervisor has one too.
 const (
-	supervisorLeaf = "supervisor"
-	payloadLeaf    = "payload"
+	SupervisorLeaf = "supervisor"
+	PayloadLeaf    = "payload"
 )
 
 // placeCgroup decides where the jail's cgroup comes from, and which limits
@@ -128,9 +128,9 @@ func (c *compiler) scope() {
 	c.add(StartScope{Socket: m.Socket, Unit: unit, Slice: slice, Description: description(c.spec.Argv[0]), Pid: c.host.Pid})
 	c.add(AwaitScope{m.Socket, unit})
 	c.cgroup.top = c.get(OpenCgroup{c.host.Cgroup.Mount, unit})
-	c.cgroup.name = payloadLeaf
-	c.add(Mkdirat{c.cgroup.top, supervisorLeaf, 0o755})
-	c.writeAt(c.cgroup.top, supervisorLeaf+"/cgroup.procs", "0")
+	c.cgroup.name = PayloadLeaf
+	c.add(Mkdirat{c.cgroup.top, SupervisorLeaf, 0o755})
+	c.writeAt(c.cgroup.top, SupervisorLeaf+"/cgroup.procs", "0")
 }
 
 // description is what systemctl status shows. D-Bus takes UTF-8 only.

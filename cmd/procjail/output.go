@@ -137,6 +137,7 @@ func dryRun(h *plan.Host, p *plan.Plan) int {
 // program of such a name.
 var subcommands = map[string]func([]string) int{
 	"profile": profileCommand,
+	"doctor":  doctor,
 	"version": func([]string) int { fmt.Println("procjail", version); return 0 },
 	"help":    func([]string) int { fmt.Print(usage); return 0 },
 }

@@ -3,6 +3,7 @@ package main
 // usage is written by hand, to be read.
 const usage = `usage: procjail [options] [--] COMMAND [ARG...]
        procjail profile list | show NAME | check FILE
+       procjail doctor [--fix]
        procjail version | help
 
 Runs COMMAND in namespaces of its own, with no capability, behind a seccomp
@@ -33,10 +34,19 @@ What it may do:
                              or procjail's own)
       --cap-add CAP          keep a capability in the jail's own user namespace
       --cap-drop CAP         take it back from the profile
-      --pids N               how many processes
-      --cgroup auto|off      auto names the limits that need a cgroup, of which
-                             this version makes none; off is silent
-      --require FEATURE,...  fail where a feature is missing (cgroup)
+How much it may use, all of its processes together:
+      --memory SIZE          512M, 1.5G; infinity
+      --memory-swap SIZE     memory and swap together; -1 for any
+      --cpus N               how many processors, as 0.5 or 2
+      --pids N               how many processes and threads
+      --io-max PATH:KEY=RATE,...
+                             of the disk that PATH is on: rbps, wbps, riops, wiops
+  -P, --property NAME=VALUE  a limit by systemd's name: MemoryHigh, CPUWeight, ...
+      --cgroup auto|systemd|delegated|off
+                             where the cgroup for that comes from
+      --require FEATURE,...  fail where one is missing: cgroup, landlock, subid
+      --allow-degraded FEATURE,...
+                             say nothing where one is
 What procjail says:
       --dry-run              print the host's facts and every step; do nothing
   -v, --verbose              print each step as it is made, and the times
