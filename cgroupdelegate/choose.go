@@ -36,7 +36,7 @@ func ParseSource(s string) (Source, error) {
 type Place struct {
 	Source      Source   // Systemd, Delegated or Off
 	Top         string   // Delegated: the cgroup, below the mount, to make it in
-	Empty       bool     // Delegated: Top holds processes, which must leave it first
+	Empty       bool     // Delegated: the processes of Top leave it for Callers, until the last jail ends
 	Controllers []string // what can be enabled there
 
 	// Off although a cgroup was asked for: why, and what would mend it.
@@ -100,14 +100,19 @@ func Choose(src Source, f Facts) (Place, error) {
 // (https://systemd.io/CGROUP_DELEGATION, the single-writer rule). Who asks for it
 // by name knows better.
 func (f Facts) delegated(asked bool) (Place, *Error) {
-	free := func(c Cgroup) bool { return c.Path != "" && c.Writable && (c.Delegated || !f.Systemd || asked) }
+	free := func(c Cgroup) bool {
+		return c.Path != "" && c.Writable && (c.Delegated || c.Inside || !f.Systemd || asked)
+	}
 	switch {
-	// A leaf beside others, as DelegateSubgroup= makes, and a second procjail
-	// under the first one's caller: nobody has to move.
-	case free(f.Parent) && (len(f.Parent.Children) > 0 || path.Base(f.Own.Path) == Callers) && !f.Own.Delegated:
+	// A second jail of the first one's caller. The first may end, and the callers
+	// go back, before this one is there: so it sees to them as the first did.
+	case free(f.Parent) && path.Base(f.Own.Path) == Callers:
+		return Place{Source: Delegated, Top: f.Parent.Path, Empty: true, Controllers: f.Parent.Controllers}, nil
+	// A leaf beside others, as DelegateSubgroup= makes: nobody has to move.
+	case free(f.Parent) && !f.Own.Delegated && !f.Parent.Busy && (f.Parent.Delegated || len(f.Parent.Children) > 0):
 		return Place{Source: Delegated, Top: f.Parent.Path, Controllers: f.Parent.Controllers}, nil
 	case free(f.Own):
-		return Place{Source: Delegated, Top: f.Own.Path, Empty: true, Controllers: f.Own.Controllers}, nil
+		return Place{Source: Delegated, Top: f.Own.Path, Empty: !f.Own.Root, Controllers: f.Own.Controllers}, nil
 	case f.Own.ReadOnly:
 		return Place{}, &Error{
 			Delegated, "cgroup2 is mounted read-only at " + f.Mount,

@@ -8,7 +8,6 @@ type Facts struct {
 	V1     []string // controllers that are bound to cgroup v1, from /proc/self/cgroup
 	Own    Cgroup   // the one that the process is in
 	Parent Cgroup   // the one above it; no Path: there is none to be seen
-	Alone  bool     // no other process is in Own
 
 	// Manager is systemd: the caller's, or for root the system's.
 	Manager Manager
@@ -20,7 +19,10 @@ type Cgroup struct {
 	Path        string   // below Facts.Mount; "/" is the top of what is seen
 	Writable    bool     // its directory, cgroup.procs and cgroup.subtree_control
 	ReadOnly    bool     // the caller's, but mounted read-only
-	Delegated   bool     // systemd marked it as delegated (user.delegate, trusted.delegate)
+	Delegated   bool     // systemd gave it away for good
+	Inside      bool     // one above it is Delegated
+	Busy        bool     // it has processes of its own
+	Root        bool     // the machine's root, which may have both processes and children with controllers
 	Controllers []string // cgroup.controllers: what its children can have
 	Children    []string // cgroup.subtree_control: what they do have
 }
@@ -46,7 +48,7 @@ func (f Facts) String() string {
 	switch {
 	case f.Own.Path == "":
 		s = "above this namespace, in " + f.Mount
-	case f.Own.Delegated:
+	case f.Own.Delegated || f.Own.Inside:
 		s += ", delegated"
 	case f.Own.Writable:
 		s += ", writable"

@@ -69,8 +69,12 @@ func (l Limits) Settings(m Machine) []Setting {
 		if period == 0 {
 			period = 100000
 		}
-		// Below 1 ms the kernel refuses a quota (kernel/sched/core.c).
-		quota := max(uint64(math.Round(l.CPUs*float64(period))), 1000)
+		// Below 1 ms the kernel refuses a quota (kernel/sched/core.c), so a
+		// period that is too short for it becomes longer.
+		quota := uint64(math.Round(l.CPUs * float64(period)))
+		if quota < 1000 {
+			quota, period = 1000, min(uint64(math.Ceil(1000/l.CPUs)), 1000000)
+		}
 		add("cpu", "cpu.max", fmt.Sprintf("%d %d", quota, period), "cpus "+strconv.FormatFloat(l.CPUs, 'g', -1, 64))
 	}
 	if l.Pids != Unlimited {
@@ -156,7 +160,7 @@ func (d IOMax) values() string {
 func ParseIOMax(s string) (IOMax, error) {
 	const want = "want PATH:KEY=RATE,... with rbps, wbps, riops or wiops, such as /dev/sda:wbps=10M,riops=500"
 	i := strings.LastIndexByte(s, ':')
-	if i <= 0 {
+	if i <= 0 || strings.ContainsRune(s, 0) {
 		return IOMax{}, fmt.Errorf("%q: %s", s, want)
 	}
 	d := IOMax{Path: s[:i]}

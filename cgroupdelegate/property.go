@@ -75,13 +75,19 @@ func memory(file string) property {
 	return func(l *Limits, value string) error {
 		s := Setting{Controller: "memory", File: file}
 		if strings.HasSuffix(value, "%") {
-			share, err := units.Percent(value)
-			if err == nil && !(share > 0 && share <= 1) {
-				err = fmt.Errorf("share %q: want 1%% to 100%%", value)
+			share, err := part(value)
+			if err != nil {
+				return err
+			}
+			switch file {
+			case "memory.max":
+				l.Memory = Unlimited
+			case "memory.swap.max":
+				l.Swap, l.MemorySwap = Unlimited, 0
 			}
 			s.Share = share
 			l.more(s, nameOf(file), value)
-			return err
+			return nil
 		}
 		n, err := units.Size(value)
 		if err != nil {
@@ -89,9 +95,11 @@ func memory(file string) property {
 		}
 		switch file {
 		case "memory.max":
-			n, err = ParseMemory(value)
+			if n, err = ParseMemory(value); err != nil {
+				return err
+			}
 			l.SetMemory(n)
-			return err
+			return nil
 		case "memory.swap.max":
 			l.drop(file)
 			l.Swap, l.MemorySwap = n, 0
@@ -114,14 +122,25 @@ func nameOf(file string) string {
 	}[file]
 }
 
+// part reads a percentage of what the machine has. Less than a hundredth of it
+// can round to nothing.
+func part(value string) (float64, error) {
+	share, err := units.Percent(value)
+	if err == nil && !(share >= 0.01 && share <= 1) {
+		err = fmt.Errorf("share %q: want 1%% to 100%%", value)
+	}
+	return share, err
+}
+
 func tasksMax(l *Limits, value string) error {
 	if strings.HasSuffix(value, "%") {
-		share, err := units.Percent(value)
-		if err == nil && !(share > 0 && share <= 1) {
-			err = fmt.Errorf("share %q: want 1%% to 100%%", value)
+		share, err := part(value)
+		if err != nil {
+			return err
 		}
+		l.Pids = Unlimited
 		l.more(Setting{Controller: "pids", File: "pids.max", Share: share}, "TasksMax", value)
-		return err
+		return nil
 	}
 	n, err := ParsePids(value)
 	if err != nil {
@@ -140,8 +159,11 @@ func cpuQuota(l *Limits, value string) error {
 	if err == nil && share < 0.01 {
 		err = fmt.Errorf("share %q: want at least 1%% of one processor", value)
 	}
+	if err != nil {
+		return fmt.Errorf("%w, or infinity", err)
+	}
 	l.CPUs = share
-	return err
+	return nil
 }
 
 // cpuPeriod takes what the kernel does: 1 ms to 1 s.
@@ -156,6 +178,12 @@ func cpuPeriod(l *Limits, value string) error {
 
 func weight(controller, file string) property {
 	return func(l *Limits, value string) error {
+		// A weight and cpu.idle replace one another; the kernel takes no weight
+		// of a group that is idle.
+		if controller == "cpu" {
+			l.drop("cpu.weight")
+			l.drop("cpu.idle")
+		}
 		if value == "idle" && controller == "cpu" {
 			l.more(Setting{Controller: "cpu", File: "cpu.idle", Value: "1"}, "CPUWeight", value)
 			return nil
@@ -204,13 +232,14 @@ func set(file string) property {
 func disk(key string) property {
 	return func(l *Limits, value string) error {
 		path, rate, ok := strings.Cut(strings.TrimSpace(value), " ")
-		if !ok || !strings.HasPrefix(path, "/") {
+		if !ok || !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
 			return fmt.Errorf("%q: want a path and a rate, such as \"/dev/sda 10M\"", value)
 		}
 		n, err := units.Rate(strings.TrimSpace(rate))
 		if err != nil {
 			return err
 		}
+		l.IO = slices.Clone(l.IO) // limits that were copied share it
 		for i := range l.IO {
 			if d := &l.IO[i]; d.Path == path {
 				d.put(key, n)

@@ -1,6 +1,7 @@
 package cgroupdelegate
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +41,9 @@ func ParseUsage(files map[string]string) Usage {
 	cpu := flat(files["cpu.stat"])
 	events, pids := flat(files["memory.events"]), flat(files["pids.events"])
 	u := Usage{
-		User:       time.Duration(cpu["user_usec"]) * time.Microsecond,
-		System:     time.Duration(cpu["system_usec"]) * time.Microsecond,
-		Throttled:  time.Duration(cpu["throttled_usec"]) * time.Microsecond,
+		User:       microseconds(cpu["user_usec"]),
+		System:     microseconds(cpu["system_usec"]),
+		Throttled:  microseconds(cpu["throttled_usec"]),
 		MemoryPeak: number(files["memory.peak"]),
 		SwapPeak:   number(files["memory.swap.peak"]),
 		PidsPeak:   number(files["pids.peak"]),
@@ -74,8 +75,15 @@ func flat(text string) map[string]uint64 {
 	return m
 }
 
+func microseconds(n uint64) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/1000)) * time.Microsecond
+}
+
 func number(s string) uint64 {
-	n, _ := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 64)
+	if err != nil {
+		return 0
+	}
 	return n
 }
 

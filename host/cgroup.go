@@ -75,9 +75,15 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 		}
 	}
 	c.Writable = true
-	c.Delegated = delegated(dir, name)
+	c.Delegated = delegated(mount, name)
+	for above := path.Dir(name); !c.Inside && above != "/" && sys.Writable(path.Join(mount, above)) == nil; above = path.Dir(above) {
+		c.Inside = delegated(mount, above)
+	}
 	c.Controllers = words(dir + "/cgroup.controllers")
 	c.Children = words(dir + "/cgroup.subtree_control")
+	c.Busy = len(words(dir+"/cgroup.procs")) > 0
+	_, err := sys.StatPath(dir + "/cgroup.events")
+	c.Root = err == unix.ENOENT
 	return c
 }
 
@@ -85,15 +91,19 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 // for good. It says so in an attribute since version 254, and in the unit's own
 // file if that is transient. A user's cgroup that is not below that user's
 // manager is one by its owner: the system's manager gives no other (Delegate=
-// with User=).
-func delegated(dir, name string) bool {
+// with User=). What a manager itself was given is that manager's.
+func delegated(mount, name string) bool {
+	dir := path.Join(mount, name)
+	if name == "/" || strings.HasPrefix(path.Base(name), "user@") {
+		return false
+	}
 	var buf [8]byte
 	if v, err := sys.Getxattr(dir, "user.delegate", buf[:]); err == nil && string(v) == "1" {
 		return true
 	}
 	before, _, ofUser := strings.Cut(name, "/user@")
 	if !ofUser && os.Geteuid() != 0 {
-		return true
+		return sys.Writable(path.Dir(dir)) != nil
 	}
 	units := "/run/systemd/transient/"
 	if ofUser && strings.Contains(before, "/user-") {

@@ -41,7 +41,7 @@ func (r *run) startScope(i int, s plan.StartScope) error {
 	r.managerEnd = time.Now().Add(managerTime)
 	ctx, cancel := context.WithDeadline(context.Background(), r.managerEnd)
 	defer cancel()
-	r.job, err = m.StartScope(ctx, systemd.Scope{Name: s.Unit, Slice: s.Slice, Description: s.Description, PIDs: []uint32{uint32(s.Pid)}})
+	r.job, err = m.StartScope(ctx, systemd.Scope{Name: s.Unit, Slice: s.Slice, Description: s.Description, PIDs: []uint32{uint32(s.Supervisor), uint32(r.value(s.Init))}})
 	if err != nil {
 		return r.otherError(i, err)
 	}
@@ -87,9 +87,28 @@ func (r *run) openCgroup(i int, s plan.OpenCgroup) error {
 	return nil
 }
 
+// lockTime is how long a lock may be somebody else's: another jail has it while
+// it gives a delegated cgroup back.
+const lockTime = 2 * time.Second
+
+// lock makes a flock(2), again where somebody has the lock for himself.
+func (r *run) lock(i int) error {
+	for end := time.Now().Add(lockTime); ; time.Sleep(time.Millisecond) {
+		err := r.call(i)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 // moveProcesses empties a cgroup into its child.
 func (r *run) moveProcesses(from int, s plan.MoveProcesses) error {
 	return sys.MoveProcesses(from, "cgroup.procs", s.To+"/cgroup.procs")
+}
+
+// moveProcess puts one process into a cgroup.
+func (r *run) moveProcess(to int, pid plan.FD) error {
+	return sys.WriteFileAt(to, "cgroup.procs", strconv.FormatInt(r.value(pid), 10))
 }
 
 // awaitEmpty waits until nothing lives in a cgroup.

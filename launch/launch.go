@@ -206,8 +206,12 @@ func (r *run) entry(i int) error {
 		return r.openCgroup(i, s)
 	case plan.MoveProcesses:
 		return r.with(i, s.From, func(fd int) error { return r.moveProcesses(fd, s) })
+	case plan.MoveProcess:
+		return r.with(i, s.To, func(fd int) error { return r.moveProcess(fd, s.Pid) })
 	case plan.AwaitEmpty:
 		return r.with(i, s.Events, awaitEmpty)
+	case plan.Flock:
+		return r.lock(i)
 	case plan.GiveBack:
 		return r.with(i, s.Top, func(fd int) error { return giveBack(fd, s.Child, s.Controllers) })
 	}
@@ -238,6 +242,7 @@ func (r *run) await() {
 	if events < 0 {
 		return // waitid(2) waits by itself
 	}
+	_, _ = sys.Pread(events, 512) // ppoll(2) tells of a change since it was read
 	for {
 		ended, changed := sys.PollEnd(r.pidfd, events)
 		if changed {

@@ -27,7 +27,7 @@ var rules = []rule{
 	{"descriptors closed on exec before the payload", closedBeforePayload},
 	{"parent death signal after the last change of uid", tiedAfterSetuid},
 	{"undumpable before the payload", undumpableBeforePayload},
-	{"limits before the first process", limitsBeforeClone},
+	{"limits before the payload", limitsBeforePayload},
 	{"a result before its use", resultBeforeUse},
 }
 
@@ -261,20 +261,40 @@ func undumpableBeforePayload(list []Entry) *OrderError {
 }
 
 // What runs before its limit is written may have used more by then, and what
-// is born elsewhere is under none.
-func limitsBeforeClone(list []Entry) *OrderError {
+// is elsewhere is under none. Init is born in the cgroup with the limits, or
+// moved there and waits for that before it makes the payload.
+func limitsBeforePayload(list []Entry) *OrderError {
 	clone := first(list, is[Clone3])
 	if clone < 0 {
 		return broken(list, len(list), "there is no init")
 	}
-	leaf := list[clone].Step.(Clone3).Cgroup
+	leaf, from := list[clone].Step.(Clone3).Cgroup, clone
+	if moved := first(list, is[MoveProcess]); leaf == 0 && moved >= 0 {
+		leaf, from = list[moved].Step.(MoveProcess).To, moved
+		if moved+1 >= len(list) || !isWakeOf(list, list[moved+1]) {
+			return broken(list, moved, "nothing that init waits for follows")
+		}
+	}
 	for i, e := range list {
 		s, ok := e.Step.(Openat)
-		if ok && strings.HasSuffix(s.Path, ".max") && e.Stage == Supervisor && s.Flags&unix.O_WRONLY != 0 && (i > clone || s.Dir != leaf) {
-			return broken(list, i, "init is not under this limit from the start")
+		if ok && strings.HasSuffix(s.Path, ".max") && e.Stage == Supervisor && s.Flags&unix.O_WRONLY != 0 && (i > from || s.Dir != leaf) {
+			return broken(list, i, "the payload is not under this limit from the start")
 		}
 	}
 	return nil
+}
+
+// isWakeOf reports whether init reads what the supervisor's entry e writes before
+// the payload is there.
+func isWakeOf(list []Entry, e Entry) bool {
+	w, ok := e.Step.(Write)
+	payload := first(list, func(e Entry) bool { return e.Stage == Payload })
+	for _, r := range list[:max(payload, 0)] {
+		if s, read := r.Step.(Read); ok && read && r.Stage == Init && s.FD == w.FD {
+			return true
+		}
+	}
+	return false
 }
 
 func resultBeforeUse(list []Entry) *OrderError {

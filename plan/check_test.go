@@ -45,14 +45,24 @@ var violations = []struct {
 		return slices.Delete(list, setuid+2, setuid+3) // the look whether the parent lives
 	}},
 	{"undumpable before the payload", plantest.Ordinary, without(prctl("PR_SET_DUMPABLE"))},
-	{"limits before the first process", plantest.Ordinary, without(is[plan.Clone3])},
-	{"limits before the first process", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+	{"limits before the payload", plantest.Ordinary, without(is[plan.Clone3])},
+	{"limits before the payload", plantest.Ordinary, without(is[plan.MoveProcess])},
+	{"limits before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // init does not wait
+		last := 0
+		for i, e := range list {
+			if _, ok := e.Step.(plan.Read); ok && e.Stage == plan.Init {
+				last = i
+			}
+		}
+		return slices.Delete(list, last, last+1)
+	}},
+	{"limits before the payload", delegated, func(list []plan.Entry) []plan.Entry {
 		clone := slices.IndexFunc(list, is[plan.Clone3])
 		limit := slices.IndexFunc(list, func(e plan.Entry) bool { s, ok := e.Step.(plan.Openat); return ok && s.Path == "memory.max" })
 		list[clone], list[limit] = list[limit], list[clone]
 		return list
 	}},
-	{"limits before the first process", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+	{"limits before the payload", delegated, func(list []plan.Entry) []plan.Entry {
 		clone := slices.IndexFunc(list, is[plan.Clone3])
 		s := list[clone].Step.(plan.Clone3)
 		s.Cgroup = 0
@@ -66,6 +76,12 @@ var violations = []struct {
 		list[tree], list[tree+1] = list[tree+1], list[tree]
 		return list
 	}},
+}
+
+func delegated() *plan.Host {
+	h := plantest.Ordinary()
+	h.Cgroup = plantest.DelegatedTo("/", "cpu", "io", "memory", "pids")
+	return h
 }
 
 func TestCheck(t *testing.T) {

@@ -33,8 +33,8 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program, c.placeCgroup,
-		c.makeCgroup, c.clone, c.ownCgroup, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
-		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.leaveOldRoot,
+		c.delegatedCgroup, c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
+		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.joinCgroup, c.leaveOldRoot,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 		c.end,
 	} {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +22,9 @@ type cgroup struct {
 	top      FD                       // the directory that the leaf is in
 	leaf     FD                       // the payload's, in which init is born
 	name     string                   // of the leaf
+	unit     string                   // the scope
+	joined   FD                       // the eventfd that tells init that it is in the leaf
+	shown    []shownCgroup
 }
 
 // The leaves of a scope. A cgroup with processes of its own can enable no
@@ -78,19 +83,62 @@ func (g *cgroup) enabled() []string {
 	return list
 }
 
-// makeCgroup compiles the way to a cgroup for the payload: the scope or the
-// delegated cgroup, a leaf in it, its limits.
-func (c *compiler) makeCgroup() error {
-	c.stage = Supervisor
+// delegatedCgroup makes a leaf for the payload in a cgroup that is the caller's
+// already. The lock is shared by the jails in it: the last one gives it back as
+// it was.
+func (c *compiler) delegatedCgroup() error {
 	g := &c.cgroup
-	switch g.place.Source {
-	case cgroupdelegate.Systemd:
-		c.scope()
-	case cgroupdelegate.Delegated:
-		c.subtree()
-	default:
+	if g.place.Source != cgroupdelegate.Delegated {
 		return nil
 	}
+	c.stage = Supervisor
+	g.top = c.get(Openat{Dir: AtFDCWD, Path: path.Join(c.host.Cgroup.Mount, g.place.Top), Flags: unix.O_DIRECTORY | unix.O_CLOEXEC})
+	g.name = cgroupdelegate.Prefix + c.host.Jail
+	c.add(Flock{FD: g.top})
+	if g.place.Empty {
+		c.add(Mkdirat{g.top, cgroupdelegate.Callers, 0o755}).Skip = [2]Errno{Errno(unix.EEXIST)}
+		c.add(MoveProcesses{g.top, cgroupdelegate.Callers})
+	}
+	c.payloadLeaf()
+	return nil
+}
+
+// startScope asks systemd for a scope with the supervisor and init in it, and
+// does not wait: init builds the jail meanwhile.
+func (c *compiler) startScope() {
+	if c.cgroup.place.Source != cgroupdelegate.Systemd {
+		return
+	}
+	m := c.host.Cgroup.Manager
+	unit, slice := cgroupdelegate.Prefix+c.host.Jail+".scope", "system.slice"
+	if m.User {
+		slice = "app.slice"
+	}
+	c.add(StartScope{Socket: m.Socket, Unit: unit, Slice: slice, Description: description(c.spec.Argv[0]), Supervisor: c.host.Pid, Init: c.pid})
+	c.cgroup.unit = unit
+}
+
+// joinScope makes the leaves of the scope, which are procjail's to make
+// (Delegate=true), and puts init into the payload's. Init waits for that before
+// it gives up its privileges and makes the payload.
+func (c *compiler) joinScope() {
+	g := &c.cgroup
+	if g.unit == "" {
+		return
+	}
+	c.add(AwaitScope{c.host.Cgroup.Manager.Socket, g.unit})
+	g.top = c.get(OpenCgroup{c.host.Cgroup.Mount, g.unit})
+	g.name = PayloadLeaf
+	c.add(Mkdirat{g.top, SupervisorLeaf, 0o755})
+	c.add(MoveProcesses{g.top, SupervisorLeaf})
+	c.payloadLeaf()
+	c.add(MoveProcess{g.leaf, c.pid})
+	c.whole(Write{g.joined, one})
+}
+
+// payloadLeaf makes the payload's cgroup, with its limits.
+func (c *compiler) payloadLeaf() {
+	g := &c.cgroup
 	if on := g.enabled(); len(on) > 0 {
 		c.writeAt(g.top, "cgroup.subtree_control", "+"+strings.Join(on, " +"))
 	}
@@ -107,7 +155,6 @@ func (c *compiler) makeCgroup() error {
 	if slices.ContainsFunc(g.settings, func(s cgroupdelegate.Setting) bool { return s.File == "memory.max" }) {
 		c.get(Openat{Dir: g.leaf, Path: cgroupdelegate.MemoryEvents, Flags: unix.O_CLOEXEC})
 	}
-	return nil
 }
 
 // writeAt puts data into a file below a directory.
@@ -117,63 +164,59 @@ func (c *compiler) writeAt(dir FD, file, data string) {
 	c.add(Close{fd})
 }
 
-// scope has systemd make a scope and put the supervisor into it. The leaves are
-// procjail's to make: Delegate=true.
-func (c *compiler) scope() {
-	m := c.host.Cgroup.Manager
-	unit, slice := cgroupdelegate.Prefix+c.host.Jail+".scope", "system.slice"
-	if m.User {
-		slice = "app.slice"
-	}
-	c.add(StartScope{Socket: m.Socket, Unit: unit, Slice: slice, Description: description(c.spec.Argv[0]), Pid: c.host.Pid})
-	c.add(AwaitScope{m.Socket, unit})
-	c.cgroup.top = c.get(OpenCgroup{c.host.Cgroup.Mount, unit})
-	c.cgroup.name = PayloadLeaf
-	c.add(Mkdirat{c.cgroup.top, SupervisorLeaf, 0o755})
-	c.writeAt(c.cgroup.top, SupervisorLeaf+"/cgroup.procs", "0")
-}
-
-// description is what systemctl status shows. D-Bus takes UTF-8 only.
+// description is what systemctl status shows. D-Bus takes UTF-8 only, and
+// systemd writes it to the unit's file, where a newline would begin a setting.
 func description(command string) string {
 	name := path.Base(command)
-	return "procjail: " + strings.ToValidUTF8(name[:min(len(name), 64)], "?")
+	return "procjail: " + strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, name[:min(len(name), 64)])
 }
 
-// subtree uses a cgroup that is the caller's already. The lock is shared by the
-// jails in it: the last one gives it back as it was.
-func (c *compiler) subtree() {
-	g := &c.cgroup
-	g.top = c.get(Openat{Dir: AtFDCWD, Path: path.Join(c.host.Cgroup.Mount, g.place.Top), Flags: unix.O_DIRECTORY | unix.O_CLOEXEC})
-	g.name = cgroupdelegate.Prefix + c.host.Jail
-	c.add(Flock{FD: g.top})
-	if g.place.Empty {
-		c.add(Mkdirat{g.top, cgroupdelegate.Callers, 0o755}).Skip = [2]Errno{Errno(unix.EEXIST)}
-		c.add(MoveProcesses{g.top, cgroupdelegate.Callers})
-	}
-}
-
-// ownCgroup makes the leaf, in which init was born, the top of all that the
-// jail sees. clone3(2) itself would take the supervisor's cgroup for that.
-func (c *compiler) ownCgroup() error {
-	if c.cgroup.leaf != 0 {
-		c.add(Unshare{unix.CLONE_NEWCGROUP})
-	}
-	return nil
-}
-
-// showCgroup mounts what is below the leaf, read-only. It is left out where the
+// showCgroup keeps a place for what joinCgroup mounts. There is none where the
 // jail has no cgroup: its limits would be somebody else's.
 func (c *compiler) showCgroup(m profiles.Mount) error {
-	if c.cgroup.leaf == 0 {
+	if c.cgroup.place.Source == cgroupdelegate.Off {
 		return nil
 	}
 	at, err := c.mountPoint(m.Dest, true)
 	if err != nil {
 		return err
 	}
-	fs := c.get(Fsopen{"cgroup2"})
-	c.add(FsconfigCreate{fs})
-	c.attach(c.get(Fsmount{fs, attrShown | unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOEXEC}), at, true, "")
+	shown, err := c.view.walk(m.Dest)
+	c.cgroup.shown = append(c.cgroup.shown, shownCgroup{m.Dest, at, shown.node})
+	return err
+}
+
+// shownCgroup is where the jail sees its cgroup.
+type shownCgroup struct {
+	dest string
+	at   spot
+	node *node
+}
+
+// joinCgroup makes the leaf, which init is in by now, the top of all that the
+// jail sees, and mounts that read-only wherever no later mount covers the place.
+func (c *compiler) joinCgroup() error {
+	g := &c.cgroup
+	if g.leaf == 0 {
+		return nil
+	}
+	if g.joined != 0 {
+		c.add(Read{g.joined, 8}).Want = 8
+	}
+	c.add(Unshare{unix.CLONE_NEWCGROUP})
+	for _, shown := range g.shown {
+		if s, err := c.view.walk(shown.dest); err != nil || s.node != shown.node {
+			continue
+		}
+		fs := c.get(Fsopen{"cgroup2"})
+		c.add(FsconfigCreate{fs})
+		c.attach(c.get(Fsmount{fs, attrShown | unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOEXEC}), shown.at, true, "")
+	}
 	return nil
 }
 
@@ -198,20 +241,14 @@ func (c *compiler) end() error {
 	}
 	c.add(Rmdir{g.top, g.name})
 	if g.place.Empty {
-		c.add(GiveBack{g.top, cgroupdelegate.Callers, g.enabled()})
+		// All of them: an earlier jail may have enabled others.
+		c.add(GiveBack{g.top, cgroupdelegate.Callers, g.place.Controllers})
 	}
 	return nil
 }
 
 // memoryByRlimit is the limit on memory, where no cgroup has it.
-func (c *compiler) memoryByRlimit() uint64 {
-	for _, s := range c.cgroup.missing {
-		if s.File == "memory.max" {
-			return c.spec.Limits.Memory
-		}
-	}
-	return profiles.Unlimited
-}
+func (c *compiler) memoryByRlimit() uint64 { return c.cgroup.lacks("memory.max") }
 
 // pidsByRlimit is the limit on processes, where no cgroup has it.
 func (c *compiler) pidsByRlimit() uint64 {
@@ -220,7 +257,19 @@ func (c *compiler) pidsByRlimit() uint64 {
 			return profiles.Unlimited
 		}
 	}
-	return min(c.spec.Limits.Pids, c.host.Nproc)
+	return min(c.cgroup.lacks("pids.max"), c.host.Nproc)
+}
+
+// lacks is the limit for a file, where no cgroup has it.
+func (g *cgroup) lacks(file string) uint64 {
+	limit := profiles.Unlimited
+	for _, s := range g.missing {
+		// 0 is a share of a machine that nobody looked at.
+		if n, err := strconv.ParseUint(s.Value, 10, 64); s.File == file && err == nil && n != 0 {
+			limit = n
+		}
+	}
+	return limit
 }
 
 // noteCgroup says which limits are not in force, or only in part, and why.
@@ -233,9 +282,9 @@ func (c *compiler) noteCgroup() {
 		var partly, not []string
 		for _, s := range missing {
 			switch {
-			case s.File == "memory.max" && s.Share == 0:
+			case s.File == "memory.max":
 				partly = append(partly, s.Name+" by RLIMIT_DATA, for each process by itself")
-			case s.File == "pids.max" && s.Share == 0:
+			case s.File == "pids.max":
 				partly = append(partly, s.Name+" by RLIMIT_NPROC")
 			default:
 				not = append(not, s.Name)

@@ -3,6 +3,7 @@ package plan
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/userns"
 )
@@ -23,10 +24,13 @@ func (c *compiler) clone() error {
 	c.overlayDirs()
 	born := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
 	c.plan.Namespaces = born | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
-	if c.cgroup.leaf == 0 {
+	switch c.cgroup.place.Source {
+	case cgroupdelegate.Off:
 		born |= unix.CLONE_NEWCGROUP
-	} else {
+	case cgroupdelegate.Delegated:
 		born |= unix.CLONE_INTO_CGROUP
+	case cgroupdelegate.Systemd:
+		c.cgroup.joined = c.get(Eventfd{})
 	}
 	if c.spec.Net == profiles.NetNone {
 		c.plan.Namespaces |= unix.CLONE_NEWNET
@@ -40,6 +44,7 @@ func (c *compiler) clone() error {
 			c.add(Forward{sig, c.pidfd})
 		}
 	}
+	c.startScope()
 	switch c.id.Method {
 	case userns.NewIDMap:
 		c.add(Newidmap{Program: c.host.Caller.NewUIDMap.Path, Pid: c.pid, Map: c.id.UIDMap})
@@ -51,6 +56,7 @@ func (c *compiler) clone() error {
 	if c.mapped != 0 {
 		c.whole(Write{c.mapped, one})
 	}
+	c.joinScope()
 	c.add(Waitid{c.pidfd})
 	c.plan.Undo = []Entry{
 		{Stage: Supervisor, Step: PidfdSendSignal{c.pidfd, unix.SIGKILL}, Want: Any},

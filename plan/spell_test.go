@@ -48,13 +48,14 @@ var spellings = []struct {
 	{plan.Umask{Mask: 0o22}, `umask(022)`},
 
 	{
-		plan.StartScope{Socket: "/run/user/1/systemd/private", Unit: "procjail-1-a.scope", Slice: "app.slice", Description: "procjail: id", Pid: 7},
-		`sendmsg("/run/user/1/systemd/private", StartTransientUnit("procjail-1-a.scope", "fail", {Delegate=true, Slice="app.slice", CollectMode="inactive-or-failed", Description="procjail: id", PIDs=[7]}))`,
+		plan.StartScope{Socket: "/run/user/1/systemd/private", Unit: "procjail-1-a.scope", Slice: "app.slice", Description: "procjail: id", Supervisor: 7, Init: fd0},
+		`sendmsg("/run/user/1/systemd/private", StartTransientUnit("procjail-1-a.scope", "fail", {Delegate=true, Slice="app.slice", CollectMode="inactive-or-failed", Description="procjail: id", PIDs=[7, fd0]}))`,
 	},
 	{plan.AwaitScope{Socket: "/run/user/1/systemd/private", Unit: "procjail-1-a.scope"}, `recvmsg("/run/user/1/systemd/private", JobRemoved("procjail-1-a.scope", "done"))`},
 	{plan.OpenCgroup{Mount: "/sys/fs/cgroup", Unit: "procjail-1-a.scope"}, `openat(AT_FDCWD, "/sys/fs/cgroup/.../procjail-1-a.scope", O_RDONLY|O_DIRECTORY|O_CLOEXEC)`},
 	{plan.Flock{FD: fd0}, `flock(fd0, LOCK_SH|LOCK_NB)`},
 	{plan.MoveProcesses{From: fd0, To: "callers"}, `write(fd0, "callers/cgroup.procs", each of cgroup.procs)`},
+	{plan.MoveProcess{To: fd0, Pid: fd1}, `write(fd0, "cgroup.procs", fd1)`},
 	{plan.AwaitEmpty{Events: fd0}, `ppoll([{fd=fd0, events=POLLPRI}], "populated 0")`},
 	{
 		plan.GiveBack{Top: fd0, Child: "callers", Controllers: []string{"cpu", "memory"}},

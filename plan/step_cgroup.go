@@ -7,21 +7,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StartScope asks a systemd manager for a scope with the supervisor in it
+// StartScope asks a systemd manager for a scope with the supervisor and init in it
 // (org.freedesktop.systemd1(5), StartTransientUnit). It is the sendmsg(2) of
 // one D-Bus call, and the wait for its reply.
 type StartScope struct {
 	Socket      string // the manager's
 	Unit, Slice string
 	Description string
-	Pid         int
+	Supervisor  int
+	Init        FD
 }
 
 func (s StartScope) Write(w Writer) {
 	w.Call("sendmsg", unix.SYS_SENDMSG)
 	w.Symbol(0, quote(s.Socket))
 	w.Symbol(0, "StartTransientUnit("+quote(s.Unit)+`, "fail", {Delegate=true, Slice=`+quote(s.Slice)+
-		`, CollectMode="inactive-or-failed", Description=`+quote(s.Description)+", PIDs=["+strconv.Itoa(s.Pid)+"]})")
+		`, CollectMode="inactive-or-failed", Description=`+quote(s.Description)+", PIDs=["+strconv.Itoa(s.Supervisor)+", "+s.Init.String()+"]})")
 }
 
 // AwaitScope is the recvmsg(2) of the signal that says that the scope is there.
@@ -47,7 +48,8 @@ func (s OpenCgroup) Write(w Writer) {
 	w.Flags(unix.O_DIRECTORY|unix.O_CLOEXEC, openFlags)
 }
 
-// Flock is flock(2) for a shared lock, without waiting.
+// Flock is flock(2) for a shared lock. It is tried again for a while where
+// another jail gives the cgroup back.
 type Flock struct{ FD FD }
 
 func (s Flock) Write(w Writer) {
@@ -68,6 +70,16 @@ func (s MoveProcesses) Write(w Writer) {
 	w.FD(s.From)
 	w.Symbol(0, quote(s.To+"/cgroup.procs"))
 	w.Symbol(0, "each of cgroup.procs")
+}
+
+// MoveProcess is the write(2) of one process to cgroup.procs of a cgroup.
+type MoveProcess struct{ To, Pid FD }
+
+func (s MoveProcess) Write(w Writer) {
+	w.Call("write", unix.SYS_WRITE)
+	w.FD(s.To)
+	w.Symbol(0, `"cgroup.procs"`)
+	w.FD(s.Pid)
 }
 
 // AwaitEmpty is ppoll(2) of cgroup.events until it says that nothing lives in
@@ -101,5 +113,6 @@ func (AwaitScope) sealed()    {}
 func (OpenCgroup) sealed()    {}
 func (Flock) sealed()         {}
 func (MoveProcesses) sealed() {}
+func (MoveProcess) sealed()   {}
 func (AwaitEmpty) sealed()    {}
 func (GiveBack) sealed()      {}

@@ -38,6 +38,8 @@ nofile = 64
 file-size = "2M"
 cpu-time = "1m30s"
 tmpfs = "8M"
+io-max = ["/dev/sda:wbps=10M,riops=500", "/srv:rbps=1MiB"]
+properties = ["MemoryHigh=400M", "CPUWeight=idle", "IOWriteIOPSMax=/srv 30"]
 [[mounts]]
 type = "ro"
 path = "/usr"
@@ -74,7 +76,15 @@ optional = true
 		Net: NetHost, Init: PID1Payload, Seccomp: "default", Keep: []string{"CAP_NET_RAW"}, Home: "/h", Workdir: "/w",
 		Env: []EnvRule{{Key: "A", Value: "1"}, {Key: "B", Pass: true}, {Key: "C"}},
 		Limits: Limits{
-			Limits: cgroupdelegate.Limits{Memory: 1 << 30, Swap: Unlimited, Pids: 7, CPUs: 1.5}, Core: 1024, Nofile: 64,
+			Limits: cgroupdelegate.Limits{
+				Memory: 1 << 30, Swap: Unlimited, Pids: 7, CPUs: 1.5,
+				IO: []cgroupdelegate.IOMax{{Path: "/dev/sda", Wbps: 10e6, Riops: 500}, {Path: "/srv", Rbps: 1 << 20, Wiops: 30}},
+				More: []cgroupdelegate.Setting{
+					{Controller: "memory", File: "memory.high", Value: "419430400", Name: "MemoryHigh=400M"},
+					{Controller: "cpu", File: "cpu.idle", Value: "1", Name: "CPUWeight=idle"},
+				},
+			},
+			Core: 1024, Nofile: 64,
 			FileSize: 2 << 20, CPUTime: 90, Tmpfs: 8 << 20, Inotify: 64,
 		},
 		Mounts: []Mount{
@@ -142,15 +152,20 @@ func TestParseRefuses(t *testing.T) {
 		{"pid1 = \"tini\"", `profile p.toml:1:8: pid1 "tini": want init or payload`},
 		{"home = \"h\"", `profile p.toml:1:8: path "h": want an absolute one, or one that starts with ~/ or ./`},
 		{"workdir = \"/a/../b\"", `profile p.toml:1:11: path "/a/../b": ".." is not allowed here`},
-		{"[limits]\nmemory = \"lots\"", `profile p.toml:2:10: size "lots": want a number of bytes such as 65536, 64K, 512M, 2G, or infinity`},
+		{"[limits]\nmemory = \"lots\"", `profile p.toml:2:10: size "lots": want a number of bytes such as 65536, 64K, 512M, 1.5G, or infinity`},
 		{"[limits]\npids = -1", `profile p.toml:2:1: count "-1": want a number such as 128, up to 2147483647, or infinity`},
 		{"[limits]\ncpu-time = \"10ms\"", `profile p.toml:2:12: time "10ms": want at least a second, such as 90s or 10m`},
 		{"[limits]\ncpus = -1.0", `profile p.toml: limits.cpus = -1: want a number of processors, 0 for no limit`},
 		{"[limits]\ncpus = nan", `profile p.toml: limits.cpus = NaN: want a number of processors, 0 for no limit`},
+		{"[limits]\nmemory = \"4K\"", `profile p.toml:2:10: size "4K": want at least 1M, or infinity`},
+		{"[limits]\nio-max = \"/:rbps=1\"", `profile p.toml:2:10: limits.io-max: want a list, not string`},
+		{"[limits]\nio-max = [\"sda:rbps=1\"]", `profile p.toml:2:11: "sda:rbps=1": the path is not absolute: want PATH:KEY=RATE,... with rbps, wbps, riops or wiops, such as /dev/sda:wbps=10M,riops=500`},
+		{"[limits]\nproperties = [\"CPUWeight=0\"]", `profile p.toml: limits.properties: CPUWeight: weight "0": want 1 to 10000`},
+		{"[limits]\nproperties = [7]", `profile p.toml:2:15: limits.properties: want a string, not integer`},
 		{mount("path = \"/x\""), `profile p.toml: mounts[0]: has no type`},
 		{mount("type = \"ro\""), `profile p.toml: mounts[0]: has no path`},
-		{mount("type = \"bind\"\npath = \"/x\""), `profile p.toml:2:8: mount type "bind": want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf`},
-		{mount("type = \"overlay\"\npath = \"/x\""), `profile p.toml:2:8: mount type "overlay": want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf`},
+		{mount("type = \"bind\"\npath = \"/x\""), `profile p.toml:2:8: mount type "bind": want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf, cgroup`},
+		{mount("type = \"overlay\"\npath = \"/x\""), `profile p.toml:2:8: mount type "overlay": want one of ro, rw, like-host, tmpfs, hide, link, file, passwd, group, dir, proc, dev, overlay-tmp, resolv.conf, cgroup`},
 		{mount("type = \"link\"\npath = \"/x\""), `profile p.toml: mounts[0]: a link needs its target as source`},
 		{mount("type = \"tmpfs\"\npath = \"/x\"\nsource = \"/y\""), `profile p.toml: mounts[0]: source: a mount of type tmpfs has none`},
 		{mount("type = \"ro\"\npath = \"/x\"\ncontent = \"y\""), `profile p.toml: mounts[0]: content: only a mount of type file has one, not ro`},
@@ -213,6 +228,8 @@ func TestParseSize(t *testing.T) {
 		{"64k", 64 << 10, true},
 		{"64KB", 64 << 10, true},
 		{"64KiB", 64 << 10, true},
+		{"1Ki", 1 << 10, true},
+		{"1.5G", 3 << 29, true},
 		{"512M", 512 << 20, true},
 		{"2G", 2 << 30, true},
 		{"4194304T", 1 << 62, true},
@@ -223,10 +240,9 @@ func TestParseSize(t *testing.T) {
 		{"K", 0, false},
 		{"-1", 0, false},
 		{"+1", 0, false},
-		{"1.5G", 0, false},
+		{"1.5", 0, false},
 		{"1 G", 0, false},
 		{"1GG", 0, false},
-		{"1Ki", 0, false},
 		{"1i", 0, false},
 		{"1iB", 0, false},
 		{"0x10", 0, false},
@@ -285,7 +301,7 @@ func TestParseWords(t *testing.T) {
 		{"mode", func(s string) error { _, err := modeParser{}.parse(s); return err }, []string{"0", "0755", "1777", "7777"}, []string{"", "8", "17777", "-1", "rwx"}},
 		{"path", func(s string) error { _, err := ParsePath(s); return err }, []string{"/", "/a/b", "~", "~/x", ".", "./x", "/a b", "/..a", "/é"}, []string{"", "a", "..", "../a", "/a/..", "/../a", "~alice", "./../x", "/a\x00b", "/" + strings.Repeat("a", 4095)}},
 		{"env", func(s string) error { _, err := ParseEnv(s); return err }, []string{"A", "A=", "A=b=c", "a b=c", "A=x\ny"}, []string{"", "=", "=x", "A\x00", "A=\x00"}},
-		{"kind", func(s string) error { _, err := kindParser{}.parse(s); return err }, []string{"ro", "overlay-tmp", "dev"}, []string{"", "RO", "overlay"}},
+		{"kind", func(s string) error { _, err := kindParser{}.parse(s); return err }, []string{"ro", "overlay-tmp", "dev", "cgroup"}, []string{"", "RO", "overlay"}},
 		{"id", func(s string) error { _, err := idParser{}.parse(s); return err }, []string{"auto", "subid", "self"}, []string{"", "root"}},
 	} {
 		for _, s := range tt.good {

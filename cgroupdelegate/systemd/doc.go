@@ -5,9 +5,9 @@
 // has to be undone: the scope ends with its last process and leaves no failed unit behind.
 //
 // Whatever the peer does, each call ends when its context does, with one line that says which call it was. A Manager has
-// no goroutine and one descriptor. That is why only the codec of godbus is used and not its Conn: that one starts a
-// goroutine for the connection and for each call, has no limit of time in Auth, and panics on messages that a peer can
-// send (see message.go).
+// no goroutine and one descriptor. That is why only the codec of godbus is used and not its Conn, which starts a
+// goroutine for the connection and one for each call, sets no limit of time in Auth, waits on after a message that it
+// cannot decode, and panics on a NameLost signal with no name.
 //
 // It does not choose which manager to ask, does not look at /sys/fs/cgroup, and starts no process.
 //

@@ -43,7 +43,6 @@ func dialKernel(ctx context.Context, t *testing.T, addr Address) *Manager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() })
 	return m
 }
 
@@ -64,6 +63,7 @@ func sleeper(t *testing.T, suffix string) (*exec.Cmd, Scope) {
 
 func scopeEndsWithItsProcess(ctx context.Context, t *testing.T, addr Address) {
 	m := dialKernel(ctx, t, addr)
+	defer m.Close() // and not later: the manager of systemd has work with each that is open
 	cmd, scope := sleeper(t, "")
 	job, err := m.StartScope(ctx, scope)
 	if err != nil {
@@ -103,6 +103,7 @@ func scopeEndsWithItsProcess(ctx context.Context, t *testing.T, addr Address) {
 
 func scopeIsStopped(ctx context.Context, t *testing.T, addr Address) {
 	m := dialKernel(ctx, t, addr)
+	defer m.Close()
 	cmd, scope := sleeper(t, "-stop")
 	job, err := m.StartScope(ctx, scope)
 	if err != nil {
@@ -132,6 +133,7 @@ func scopeIsStopped(ctx context.Context, t *testing.T, addr Address) {
 // scopeOfNobody asks for a scope of a process that has ended, which the manager refuses or fails, and leaves no unit.
 func scopeOfNobody(ctx context.Context, t *testing.T, addr Address) {
 	m := dialKernel(ctx, t, addr)
+	defer m.Close()
 	cmd, scope := sleeper(t, "-nobody")
 	cmd.Process.Kill()
 	cmd.Wait()
@@ -164,6 +166,7 @@ func startTime(ctx context.Context, t *testing.T, addr Address) {
 	_, scope := sleeper(t, "-time")
 	begin := time.Now()
 	m := dialKernel(ctx, t, addr)
+	defer m.Close()
 	dialed := time.Since(begin)
 	job, err := m.StartScope(ctx, scope)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -75,7 +76,15 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 		if u.MemoryPeak != 0 {
 			text += ": it had " + megabytes(u.MemoryPeak)
 		}
-		text += " of " + units.Text(spec.Limits.Memory)
+		limit := limitOf(spec, spec.Limits.Memory, units.Text(spec.Limits.Memory), "memory.max")
+		switch {
+		case limit != "" && u.MemoryMax > 0:
+			text += " of " + limit
+		case limit != "":
+			text += ", less than its limit of " + limit + ": the machine, or a cgroup above, had no more"
+		default:
+			text += " and no limit of its own: the machine, or a cgroup above, had no more"
+		}
 		var list []string
 		for _, p := range res.Largest {
 			list = append(list, fmt.Sprintf("%s (pid %d) %s", p.Name, p.Pid, megabytes(p.Memory)))
@@ -84,11 +93,31 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 			text += "; largest: " + strings.Join(list, ", ")
 		}
 		say("oom", text)
-		say("remedy", "--memory SIZE allows more")
+		if u.MemoryMax > 0 {
+			say("remedy", "--memory SIZE allows more")
+		}
 	case launch.Pids:
-		say("pids", fmt.Sprintf("%d forks were refused at the limit of %d processes and threads", u.PidsDenied, spec.Limits.Pids))
+		limit := limitOf(spec, spec.Limits.Pids, strconv.FormatUint(spec.Limits.Pids, 10)+" processes and threads", "pids.max")
+		if limit == "" {
+			limit = "a cgroup above"
+		}
+		say("pids", fmt.Sprintf("%d forks were refused at the limit of %s", u.PidsDenied, limit))
 		say("remedy", "--pids COUNT allows more")
 	}
+}
+
+// limitOf is the limit for a file of the cgroup, in the words that asked for it;
+// empty: it has none.
+func limitOf(spec *plan.Spec, n uint64, text, file string) string {
+	for _, s := range spec.Limits.More {
+		if s.File == file {
+			return s.Name
+		}
+	}
+	if n == cgroupdelegate.Unlimited {
+		return ""
+	}
+	return text
 }
 
 func megabytes(n uint64) string { return fmt.Sprintf("%.1fM", float64(n)/(1<<20)) }

@@ -37,7 +37,7 @@ func Rate(s string) (uint64, error) {
 		return Unlimited, nil
 	}
 	base := 1000.0
-	if strings.ContainsRune(s, 'i') {
+	if strings.ContainsAny(s, "iI") {
 		base = 1024
 	}
 	n, ok := scaled(s, base)
@@ -58,31 +58,24 @@ func scaled(s string, base float64) (uint64, bool) {
 		return 0, false
 	}
 	unit := strings.ToUpper(s[end:])
-	if len(unit) > 1 {
-		unit = strings.TrimSuffix(unit, "B")
-		if len(unit) > 1 {
-			unit = strings.TrimSuffix(unit, "I")
-		}
-	}
-	power := map[string]int{"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
-	p, ok := power[unit]
-	if !ok {
-		return 0, false
-	}
-	if p == 0 {
+	if unit == "" || unit == "B" {
 		n, err := strconv.ParseUint(s[:end], 10, 62)
 		return n, err == nil
 	}
+	power := 1 + strings.IndexByte("KMGTP", unit[0])
+	if power == 0 || unit[1:] != "" && unit[1:] != "B" && unit[1:] != "I" && unit[1:] != "IB" {
+		return 0, false
+	}
 	f, err := strconv.ParseFloat(s[:end], 64)
-	f *= math.Pow(base, float64(p))
+	f *= math.Pow(base, float64(power))
 	return uint64(f), err == nil && f <= 1<<62
 }
 
-// Percent reads "20%" as 0.2. Up to 100 times the whole is taken.
+// Percent reads "20%" as 0.2, and up to ten thousand times the whole.
 func Percent(s string) (float64, error) {
 	digits, ok := strings.CutSuffix(s, "%")
 	f, err := strconv.ParseFloat(digits, 64)
-	if !ok || err != nil || !(f >= 0 && f <= 1e4*100) {
+	if !ok || err != nil || strings.Trim(digits, "0123456789.") != "" || f > 1e4*100 {
 		return 0, fmt.Errorf("share %q: want a percentage such as 50%%", s)
 	}
 	return f / 100, nil

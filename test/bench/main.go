@@ -2,7 +2,7 @@
 // makes the same kernel calls (floor/floor.c), in turn in one run: absolute times
 // belong to a machine, ratios carry over. `make bench` builds what it needs.
 //
-//	bench -dir DIR [-user NAME] [-runs N] [-jails N] [-only start,rate,idle,compile] [-json FILE]
+//	bench -dir DIR [-user NAME] [-runs N] [-jails N] [-only start,rate,idle,compile|cgroup] [-json FILE]
 //
 // DIR holds procjail, floor, strict.bpf and docker.bpf (test/bench/run). As root
 // each contender is started as NAME, and only the reading of memory uses root.
@@ -27,6 +27,7 @@ type Results struct {
 	Rate    []Rate     `json:"jails_per_second,omitempty"`
 	Idle    []Idle     `json:"idle,omitempty"`
 	Compile []Series   `json:"compile_ms,omitempty"`
+	Cgroup  []Series   `json:"cgroup_ms,omitempty"`
 	Targets []Target   `json:"targets"`
 	Skipped [][]string `json:"skipped,omitempty"`
 }
@@ -57,6 +58,13 @@ func run(dir, name string, runs, jails int, only, out string) error {
 		}
 	}
 	results := Results{Runs: runs}
+	if only == "cgroup" {
+		if results.Cgroup, err = bench.cgroup(runs); err != nil {
+			return err
+		}
+		results.printCgroup(os.Stdout)
+		return nil
+	}
 	all := bench.contenders()
 	works := all[:0:0]
 	for _, c := range all {
