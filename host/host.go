@@ -44,7 +44,6 @@ func Probe(s *plan.Spec) (*plan.Host, error) {
 	}
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
-	h.Arguments.Addr, h.Arguments.Size = sys.Arguments()
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
 	}

@@ -45,6 +45,13 @@ var violations = []struct {
 		return slices.Delete(list, setuid+2, setuid+3) // the look whether the parent lives
 	}},
 	{"undumpable before the payload", plantest.Ordinary, without(prctl("PR_SET_DUMPABLE"))},
+	{"init is its own program before the payload", plantest.Ordinary, without(func(e plan.Entry) bool {
+		return is[plan.Read](e) && e.Stage == plan.Payload
+	})},
+	{"init is its own program before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+		exec := slices.IndexFunc(list, is[plan.ExecFD])
+		return slices.Delete(list, exec-1, exec)
+	}},
 	{"a result before its use", plantest.Ordinary, without(is[plan.Fsmount])},
 	{"a result before its use", plantest.Ordinary, without(is[plan.PidfdOpen])},
 	{"a result before its use", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {

@@ -62,14 +62,15 @@ type compiler struct {
 	home    string
 	command command
 
-	alive, status, mapped, content FD // descriptors that init takes over from the supervisor
-	pid, pidfd                     FD
-	netPid, netNS                  FD // of the process that makes the network
-	root, stubFile                 FD
-	copyAt                         int // where the copies of mounts come
-	copied                         []Entry
-	masked                         bool // the empty directory for masks is there
-	writable                       []string
+	alive, status, ready, mapped, content FD // descriptors that init takes over from the supervisor
+
+	pid, pidfd     FD
+	netPid, netNS  FD // of the process that makes the network
+	root, stubFile FD
+	copyAt         int // where the copies of mounts come
+	copied         []Entry
+	masked         bool // the empty directory for masks is there
+	writable       []string
 }
 
 func (c *compiler) add(s Step) *Entry {

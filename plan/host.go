@@ -68,8 +68,6 @@ type Host struct {
 	Stdio [3]Stdio
 	Env   []string // the caller's environment
 
-	Arguments Arguments
-
 	// Paths are the sources that the Spec names, as stat(2) shows them from
 	// the caller's side.
 	Paths   map[string]Path
@@ -111,10 +109,6 @@ type Stdio struct {
 	Pipe        bool // an anonymous pipe
 	Terminal    bool
 }
-
-// Arguments is where the supervisor's command line lies in its memory, in
-// whole pages. The zero value is not known.
-type Arguments struct{ Addr, Size uint64 }
 
 // Program is the command on the host.
 type Program struct {
