@@ -44,6 +44,7 @@ func Probe(s *plan.Spec) (*plan.Host, error) {
 	}
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
+	h.TimerSlack = sys.CallerTimerSlack()
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
 	}

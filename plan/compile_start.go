@@ -66,6 +66,9 @@ func (c *compiler) clone() error {
 	c.stage = Init
 	c.tie()
 	c.add(CloseRange{3})
+	if n := c.host.TimerSlack; n > 0 { // the payload inherits it
+		c.add(Prctl{prTimerslack, Name{uint64(n), itoa(n)}})
+	}
 	c.session()
 	return nil
 }

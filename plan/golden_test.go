@@ -31,7 +31,11 @@ var goldens = []struct {
 		s := strict()
 		s.Forward = true
 		return s
-	}, plantest.NoSubordinate},
+	}, func() *plan.Host {
+		h := plantest.NoSubordinate()
+		h.TimerSlack = 50000
+		return h
+	}},
 	{"build", func() *plan.Spec { return plantest.Spec("build", "make", "-j2") }, func() *plan.Host {
 		h := plantest.Ordinary()
 		h.Program.Path, h.Program.Entry = "/usr/bin/make", "/usr/bin/make"

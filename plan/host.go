@@ -65,6 +65,8 @@ type Host struct {
 	Nofile uint64 // the hard limit of RLIMIT_NOFILE
 	Nproc  uint64 // of RLIMIT_NPROC
 
+	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
+
 	Stdio [3]Stdio
 	Env   []string // the caller's environment
 

@@ -29,6 +29,7 @@ var (
 	prDumpable   = Name{unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE"}
 	prCapbset    = Name{unix.PR_CAPBSET_DROP, "PR_CAPBSET_DROP"}
 	prSecurebits = Name{unix.PR_SET_SECUREBITS, "PR_SET_SECUREBITS"}
+	prTimerslack = Name{unix.PR_SET_TIMERSLACK, "PR_SET_TIMERSLACK"}
 	prNoNewPrivs = Name{unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"}
 )
 
