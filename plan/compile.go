@@ -33,7 +33,7 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program,
 		c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
-		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.leaveOldRoot,
+		c.newRoot, c.mounts, c.handIn, c.clocks, c.stub, c.leaveOldRoot, c.joinNetwork,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 	} {
 		if err := step(); err != nil {

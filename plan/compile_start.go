@@ -124,17 +124,19 @@ func (c *compiler) sharesMemory() bool {
 // clocks makes a time namespace whose clocks start near zero. The offsets can be
 // written only before the first process is in it (time_namespaces(7)). A clone
 // that shares memory is not, until its execve. Otherwise setns(2) takes init
-// there, after joinNetwork: it is EUSERS for whoever shares its memory with
-// another process (kernel/time/namespace.c).
+// there, which is EUSERS for whoever shares its memory with another process, as
+// with the one that makes the network (kernel/time/namespace.c).
 func (c *compiler) clocks() error {
-	if !c.sharesMemory() {
-		c.add(Unshare{unix.CLONE_NEWTIME})
-	}
-	c.write("/proc/self/timens_offsets",
-		"monotonic -"+itoa(c.host.Monotonic)+" 0\nboottime -"+itoa(c.host.Boottime)+" 0\n")
+	offsets := "monotonic -" + itoa(c.host.Monotonic) + " 0\nboottime -" + itoa(c.host.Boottime) + " 0\n"
 	if c.sharesMemory() {
+		c.write("/proc/self/timens_offsets", offsets)
 		return nil
 	}
+	if err := c.joinNetwork(); err != nil {
+		return err
+	}
+	c.add(Unshare{unix.CLONE_NEWTIME})
+	c.write("/proc/self/timens_offsets", offsets)
 	fd := c.get(Openat{Dir: AtFDCWD, Path: "/proc/self/ns/time_for_children", Flags: unix.O_CLOEXEC})
 	c.add(Setns{fd, unix.CLONE_NEWTIME})
 	c.add(Close{fd})

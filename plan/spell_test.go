@@ -104,6 +104,7 @@ var spellings = []struct {
 	{plan.Sethostname{Name: "jail"}, `sethostname("jail", 4)`},
 	{plan.Socket{}, `socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP)`},
 	{plan.InterfaceUp{FD: fd0, Interface: "lo"}, `ioctl(fd0, SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP})`},
+	{plan.NamespaceOf{Socket: fd0}, `ioctl(fd0, SIOCGSKNS, NULL)`},
 
 	{
 		plan.Clone3{Flags: unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_PIDFD, Pidfd: fd0},
