@@ -29,7 +29,7 @@ import (
 // init, which gets its ids, builds the file system and leaves the old one,
 // gives up its privileges, and starts the payload.
 func Compile(spec *Spec, host *Host) (*Plan, error) {
-	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
+	c := &compiler{spec: spec, host: host, view: newView(), copied: make([]Entry, 0, 64), plan: &Plan{Entries: make([]Entry, 0, 384)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program,
 		c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
