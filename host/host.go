@@ -56,7 +56,7 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	}
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
-	h.Arguments.Addr, h.Arguments.Size = sys.Arguments()
+	h.TimerSlack = sys.CallerTimerSlack()
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
 	}

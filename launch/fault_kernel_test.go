@@ -74,7 +74,6 @@ var neverFaulted = map[string]bool{
 	"WriteMap":        true, // a root supervisor's; TestKernelRootFaults
 	"PidfdSendSignal": true, // of the undo list
 	"Fchmod":          true, // only where a standard stream is a pipe
-	"ForgetArguments": true, // only where host.Probe found the command line's memory
 }
 
 // faultAt makes entry i fail and checks what Run says.

@@ -3,16 +3,17 @@
 // order; init's and the payload's by a child that runs them from a table of
 // raw system calls.
 //
-// The child is a fork of this process, but it never returns to Go: a runtime
-// has many threads, and a fork has one. The loop that runs the table is
-// assembly (child_amd64.s, child_arm64.s); it uses no stack, allocates nothing
-// and calls nothing. What it reports, it writes to memory that both share.
+// The child is a clone of this thread, with this process's memory or a copy of
+// it, but it never returns to Go: it is no thread of the runtime's. The loop
+// that runs the table is assembly (child_amd64.s, child_arm64.s); it uses no
+// stack, allocates nothing and calls nothing. What it reports, it writes to
+// memory that both share.
 //
-//	supervisor            init (a fork)          payload (shares init's memory)
+//	supervisor            init                   payload (shares init's memory)
 //	clone3 ──────────────► builds the jail
 //	newuidmap, wake ·····► goes on
-//	waitid                 clone ───────────────► limits, filter, execve
-//	   ▲                   execve of the stub
+//	waitid                 clone ───────────────► limits, landlock
+//	   ▲                   execve of the stub ··► filter, execve
 //	   └── its end ─────── reaps, forwards ◄───── its end
 package launch
 

@@ -3,8 +3,9 @@
 // PID 1: what init becomes when the jail is built. It is copied into a file of
 // its own (initImage) and executed there, so it must not refer to anything of
 // this program. It has three descriptors:
-//	0, 2  a pidfd of the supervisor, readable when that has ended
-//	1     an eventfd that takes the payload's wait status, plus one
+//	0  a pidfd of the supervisor, readable when that has ended
+//	1  an eventfd that takes the payload's wait status, plus one
+//	2  an eventfd that the payload waits for before it becomes a program
 // and every signal is blocked; its second argument is the payload's process
 // id, one digit. It reaps whatever is orphaned, passes on the
 // signals that come from outside, and ends when the payload or the supervisor
@@ -21,6 +22,13 @@ TEXT ·initStub(SB), NOSPLIT|NOFRAME, $0-0
 	MOVQ $157, AX // prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE): for fs.suid_dumpable=1
 	MOVQ $4, DI
 	XORL SI, SI
+	SYSCALL
+
+	MOVQ $1, AX // write(2, &one, 8)
+	MOVQ AX, 0(SP)
+	MOVQ $2, DI
+	MOVQ SP, SI
+	MOVQ $8, DX
 	SYSCALL
 
 	MOVQ $-1, BX

@@ -31,8 +31,8 @@ type outcome struct {
 	ticks  uint64 // the processor's counter when the call came back; 0: it did not
 }
 
-// board is the memory that the supervisor and the child share: what failed,
-// and the outcome of every entry. It is not inherited through execve, so
+// board is memory that the supervisor and the child share in any case: what
+// failed, and the outcome of every entry. It is not inherited through execve, so
 // neither PID 1 nor the payload has it.
 type board struct {
 	mem      []byte

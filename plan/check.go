@@ -28,6 +28,7 @@ var rules = []rule{
 	{"parent death signal after the last change of uid", tiedAfterSetuid},
 	{"undumpable before the payload", undumpableBeforePayload},
 	{"limits before the payload", limitsBeforePayload},
+	{"init is its own program before the payload", initBeforePayload},
 	{"a result before its use", resultBeforeUse},
 }
 
@@ -280,6 +281,23 @@ func limitsBeforePayload(list []Entry) *OrderError {
 		if ok && strings.HasSuffix(s.Path, ".max") && e.Stage == Supervisor && s.Flags&unix.O_WRONLY != 0 && (i > from || s.Dir != leaf) {
 			return broken(list, i, "the payload is not under this limit from the start")
 		}
+	}
+	return nil
+}
+
+// Until its execve init has the supervisor's memory, or a copy, and is not yet
+// in its time namespace. The payload waits for PID 1 to say that it has come.
+func initBeforePayload(list []Entry) *OrderError {
+	if first(list, is[ExecFD]) < 0 { // the payload is PID 1
+		return nil
+	}
+	said := first(list, func(e Entry) bool { d, ok := e.Step.(Dup3); return ok && d.New == 2 })
+	waits := first(list, func(e Entry) bool {
+		r, ok := e.Step.(Read)
+		return ok && e.Stage == Payload && said >= 0 && r.FD == list[said].Step.(Dup3).Old
+	})
+	if f := first(list, is[SetFilter]); waits < 0 || waits > f {
+		return broken(list, max(f, 0), "nothing waits for PID 1 before it")
 	}
 	return nil
 }

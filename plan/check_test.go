@@ -69,6 +69,13 @@ var violations = []struct {
 		list[clone].Step = s
 		return list
 	}},
+	{"init is its own program before the payload", plantest.Ordinary, without(func(e plan.Entry) bool {
+		return is[plan.Read](e) && e.Stage == plan.Payload
+	})},
+	{"init is its own program before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
+		exec := slices.IndexFunc(list, is[plan.ExecFD])
+		return slices.Delete(list, exec-1, exec)
+	}},
 	{"a result before its use", plantest.Ordinary, without(is[plan.Fsmount])},
 	{"a result before its use", plantest.Ordinary, without(is[plan.PidfdOpen])},
 	{"a result before its use", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {

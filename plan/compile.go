@@ -30,11 +30,11 @@ import (
 // gives up its privileges, and starts the payload; the supervisor clears away
 // what was outside.
 func Compile(spec *Spec, host *Host) (*Plan, error) {
-	c := &compiler{spec: spec, host: host, view: newView(), plan: &Plan{Entries: make([]Entry, 0, 320)}}
+	c := &compiler{spec: spec, host: host, view: newView(), copied: make([]Entry, 0, 64), plan: &Plan{Entries: make([]Entry, 0, 384)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program, c.placeCgroup,
 		c.delegatedCgroup, c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
-		c.newRoot, c.mounts, c.handIn, c.joinNetwork, c.clocks, c.stub, c.joinCgroup, c.leaveOldRoot,
+		c.newRoot, c.mounts, c.handIn, c.clocks, c.stub, c.joinCgroup, c.leaveOldRoot, c.joinNetwork,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 		c.end,
 	} {
@@ -65,15 +65,16 @@ type compiler struct {
 	home    string
 	command command
 
-	alive, status, mapped, content FD // descriptors that init takes over from the supervisor
-	pid, pidfd                     FD
-	netPid, netNS                  FD // of the process that makes the network
-	root, stubFile                 FD
-	cgroup                         cgroup
-	copyAt                         int // where the copies of mounts come
-	copied                         []Entry
-	masked                         bool // the empty directory for masks is there
-	writable                       []string
+	alive, status, ready, mapped, content FD // descriptors that init takes over from the supervisor
+
+	pid, pidfd     FD
+	netPid, netNS  FD // of the process that makes the network
+	root, stubFile FD
+	cgroup         cgroup
+	copyAt         int // where the copies of mounts come
+	copied         []Entry
+	masked         bool // the empty directory for masks is there
+	writable       []string
 }
 
 func (c *compiler) add(s Step) *Entry {

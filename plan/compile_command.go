@@ -132,6 +132,7 @@ func (c *compiler) exec() error {
 	c.from = ""
 	c.add(Umask{0o022})
 	c.add(SignalMask{})
+	c.awaitInit()
 	c.stayTied()
 	c.from = c.spec.at("seccomp")
 	c.add(SetFilter{c.spec.Filter.Name, c.spec.Filter.Program, c.spec.Filter.Flags})
@@ -147,7 +148,7 @@ func (c *compiler) exec() error {
 		c.stage = Init
 		c.add(Dup3{c.alive, 0})
 		c.add(Dup3{c.status, 1})
-		c.add(Dup3{c.alive, 2})
+		c.add(Dup3{c.ready, 2})
 		// A new namespace numbers its processes from 1: init, the one that
 		// made the network, the payload.
 		payload := "2"

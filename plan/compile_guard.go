@@ -56,14 +56,13 @@ func (c *compiler) session() {
 	c.add(Setsid{})
 }
 
-// forgetArguments empties init's copy of the supervisor's command line. Until
-// init has become PID 1's own program, the payload can read it in
+// awaitInit lets the payload wait until PID 1 is a program of its own, which
+// says so. Until then the payload could read the supervisor's command line in
 // /proc/1/cmdline, which asks for no right to trace, unlike all else there
-// (fs/proc/base.c:get_mm_cmdline). The memory is init's own since the fork.
-// EINVAL is a caller's mlockall(2): the pages stay.
-func (c *compiler) forgetArguments() {
-	if a := c.host.Arguments; a.Size != 0 && c.spec.Init == profiles.PID1Init {
-		c.add(ForgetArguments(a)).Skip = [2]Errno{Errno(unix.EINVAL)}
+// (fs/proc/base.c:get_mm_cmdline).
+func (c *compiler) awaitInit() {
+	if c.ready != 0 {
+		c.add(Read{c.ready, 8}).Want = 8
 	}
 }
 

@@ -25,28 +25,28 @@ func (c *compiler) startNetwork() error {
 	c.netPid = c.get(Clone{unix.CLONE_VM | unix.CLONE_FILES})
 	c.stage = Network
 	c.add(Unshare{unix.CLONE_NEWNET})
-	c.loopback()
-	c.netNS = c.get(Openat{Dir: AtFDCWD, Path: "/proc/self/ns/net", Flags: unix.O_CLOEXEC})
+	c.netNS = c.get(NamespaceOf{c.loopback()})
 	c.add(Exit{})
 	c.stage = Init
 	return nil
 }
 
+// joinNetwork takes init to the network that was made meanwhile. Its socket
+// says which that is: the old /proc may be gone by then.
 func (c *compiler) joinNetwork() error {
-	if c.netPid == 0 {
+	if c.netNS == 0 {
 		return nil
 	}
 	c.from = c.spec.at("net")
 	c.add(Reap{c.netPid})
 	c.add(Setns{c.netNS, unix.CLONE_NEWNET})
-	c.add(Close{c.netNS})
-	c.from = ""
+	c.from, c.netNS = "", 0
 	return nil
 }
 
-// loopback brings up the interface that leads nowhere.
-func (c *compiler) loopback() {
+// loopback brings up the interface that leads nowhere, by way of a socket.
+func (c *compiler) loopback() FD {
 	fd := c.get(Socket{})
 	c.add(InterfaceUp{fd, "lo"})
-	c.add(Close{fd})
+	return fd
 }

@@ -14,6 +14,7 @@ func (c *compiler) clone() error {
 	c.alive = c.get(PidfdOpen{c.host.Pid})
 	if c.spec.Init == profiles.PID1Init {
 		c.status = c.get(Eventfd{unix.EFD_NONBLOCK})
+		c.ready = c.get(Eventfd{})
 	}
 	if c.id.Method != userns.WriteSelf {
 		c.mapped = c.get(Eventfd{})
@@ -37,6 +38,9 @@ func (c *compiler) clone() error {
 	}
 	c.add(SignalMask{All: true})
 	c.pidfd = c.result()
+	if c.sharesMemory() {
+		born |= unix.CLONE_VM | unix.CLONE_NEWTIME
+	}
 	c.pid = c.get(Clone3{Flags: born | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd, Cgroup: c.cgroup.leaf})
 	c.add(SignalMask{})
 	if c.spec.Forward {
@@ -62,12 +66,20 @@ func (c *compiler) clone() error {
 		{Stage: Supervisor, Step: PidfdSendSignal{c.pidfd, unix.SIGKILL}, Want: Any},
 		{Stage: Supervisor, Step: Waitid{c.pidfd}, Want: Any},
 	}
+	if c.sharesMemory() { // which init has made undumpable
+		again := Prctl{prDumpable, Name{1, "SUID_DUMP_USER"}}
+		c.add(again)
+		c.plan.Undo = append(c.plan.Undo, Entry{Stage: Supervisor, Step: again, Want: Any})
+	}
 
 	// From here on it is init. Its first acts tie it to the supervisor: it
 	// dies with it, and if it was too late for that it finds out.
 	c.stage = Init
 	c.tie()
 	c.add(CloseRange{3})
+	if n := c.host.TimerSlack; n > 0 { // the payload inherits it
+		c.add(Prctl{prTimerslack, Name{uint64(n), itoa(n)}})
+	}
 	c.session()
 	return nil
 }
@@ -110,15 +122,32 @@ func (c *compiler) hostname() error {
 	return nil
 }
 
-// clocks moves init into a time namespace whose clocks start near zero. The
-// offsets can be written only before the first process is in it
-// (time_namespaces(7)), and only setns(2) takes the caller itself there. It
-// comes after joinNetwork: setns into a time namespace is EUSERS for whoever
-// shares its memory with another process (kernel/time/namespace.c).
+// sharesMemory tells whether init is cloned without a copy of the supervisor's
+// memory, whose making, changing and freeing takes longer than all the mounts.
+// Init is then in its time namespace from its execve on, which is a rule since
+// Linux 6.2 (kernel/nsproxy.c:exec_task_namespaces), and what init does to the
+// memory's dumpable flag is done to the supervisor's too: not in a process that
+// may start other jails meanwhile.
+func (c *compiler) sharesMemory() bool {
+	return c.spec.Forward && (c.host.Major > 6 || c.host.Major == 6 && c.host.Minor >= 2)
+}
+
+// clocks makes a time namespace whose clocks start near zero. The offsets can be
+// written only before the first process is in it (time_namespaces(7)). A clone
+// that shares memory is not, until its execve. Otherwise setns(2) takes init
+// there, which is EUSERS for whoever shares its memory with another process, as
+// with the one that makes the network (kernel/time/namespace.c).
 func (c *compiler) clocks() error {
+	offsets := "monotonic -" + itoa(c.host.Monotonic) + " 0\nboottime -" + itoa(c.host.Boottime) + " 0\n"
+	if c.sharesMemory() {
+		c.write("/proc/self/timens_offsets", offsets)
+		return nil
+	}
+	if err := c.joinNetwork(); err != nil {
+		return err
+	}
 	c.add(Unshare{unix.CLONE_NEWTIME})
-	c.write("/proc/self/timens_offsets",
-		"monotonic -"+itoa(c.host.Monotonic)+" 0\nboottime -"+itoa(c.host.Boottime)+" 0\n")
+	c.write("/proc/self/timens_offsets", offsets)
 	fd := c.get(Openat{Dir: AtFDCWD, Path: "/proc/self/ns/time_for_children", Flags: unix.O_CLOEXEC})
 	c.add(Setns{fd, unix.CLONE_NEWTIME})
 	c.add(Close{fd})
@@ -144,12 +173,11 @@ func (c *compiler) stub() error {
 // startPayload forks, unless the payload is PID 1 itself. What follows is the
 // payload's, but for init's last two steps, which stand at the end.
 func (c *compiler) startPayload() error {
-	// Nothing of init's memory, which began as a copy of the supervisor's,
-	// can be read by the payload.
+	// Nothing of init's memory, which is the supervisor's or a copy of it, can
+	// be read by the payload.
 	c.add(Prctl{prDumpable, Name{0, "SUID_DUMP_DISABLE"}})
-	c.forgetArguments()
 	if c.spec.Init == profiles.PID1Init {
-		c.add(Clone{unix.CLONE_VM | unix.CLONE_VFORK})
+		c.add(Clone{unix.CLONE_VM})
 	}
 	c.stage = Payload
 	return nil

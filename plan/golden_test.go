@@ -28,6 +28,15 @@ var goldens = []struct {
 	{"ordinary", strict, plantest.Ordinary},
 	{"root", strict, plantest.Root},
 	{"no-subordinate-ids", strict, plantest.NoSubordinate},
+	{"command-line", func() *plan.Spec { // as opposed to the Go API
+		s := strict()
+		s.Forward = true
+		return s
+	}, func() *plan.Host {
+		h := plantest.NoSubordinate()
+		h.TimerSlack = 50000
+		return h
+	}},
 	{"build", func() *plan.Spec { return plantest.Spec("build", "make", "-j2") }, func() *plan.Host {
 		h := plantest.Ordinary()
 		h.Program.Path, h.Program.Entry = "/usr/bin/make", "/usr/bin/make"

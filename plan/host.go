@@ -61,13 +61,12 @@ type Host struct {
 	Nofile uint64 // the hard limit of RLIMIT_NOFILE
 	Nproc  uint64 // of RLIMIT_NPROC
 
-	Cgroup  cgroupdelegate.Facts // not probed for cgroupdelegate.Off
-	Machine cgroupdelegate.Machine
+	Cgroup     cgroupdelegate.Facts // not probed for cgroupdelegate.Off
+	Machine    cgroupdelegate.Machine
+	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
 
 	Stdio [3]Stdio
 	Env   []string // the caller's environment
-
-	Arguments Arguments
 
 	// Paths are the sources that the Spec names, as stat(2) shows them from
 	// the caller's side.
@@ -110,10 +109,6 @@ type Stdio struct {
 	Pipe        bool // an anonymous pipe
 	Terminal    bool
 }
-
-// Arguments is where the supervisor's command line lies in its memory, in
-// whole pages. The zero value is not known.
-type Arguments struct{ Addr, Size uint64 }
 
 // Program is the command on the host.
 type Program struct {

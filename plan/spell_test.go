@@ -119,12 +119,13 @@ var spellings = []struct {
 	{plan.Sethostname{Name: "jail"}, `sethostname("jail", 4)`},
 	{plan.Socket{}, `socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP)`},
 	{plan.InterfaceUp{FD: fd0, Interface: "lo"}, `ioctl(fd0, SIOCSIFFLAGS, {ifr_name="lo", ifr_flags=IFF_UP})`},
+	{plan.NamespaceOf{Socket: fd0}, `ioctl(fd0, SIOCGSKNS, NULL)`},
 
 	{
 		plan.Clone3{Flags: unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_PIDFD, Pidfd: fd0},
 		`clone3({flags=CLONE_PIDFD|CLONE_NEWUSER|CLONE_NEWPID, pidfd=[fd0], exit_signal=SIGCHLD}, 64)`,
 	},
-	{plan.Clone{Flags: unix.CLONE_VM | unix.CLONE_VFORK}, `clone(CLONE_VM|CLONE_VFORK|SIGCHLD, NULL)`},
+	{plan.Clone{Flags: unix.CLONE_VM}, `clone(CLONE_VM|SIGCHLD, NULL)`},
 	{
 		plan.Newidmap{Program: "/usr/bin/newuidmap", Pid: fd0, Map: idMap},
 		`execve("/usr/bin/newuidmap", ["/usr/bin/newuidmap", "fd0", "0", "1001", "1", "1000", "100000", "1"])`,
@@ -148,7 +149,6 @@ var spellings = []struct {
 		`execve("/bin/x", ["x", "\x1b", "` + strings.Repeat("a", 256) + `"...], [])`,
 	},
 	{plan.Setsid{}, `setsid()`},
-	{plan.ForgetArguments{Addr: 0x7ffc00001000, Size: 4096}, `madvise(argv, 4096, MADV_DONTNEED)`},
 	{plan.ExecFD{FD: fd0, Argv: []string{"procjail-init"}}, `execveat(fd0, "", ["procjail-init"], [], AT_EMPTY_PATH)`},
 }
 

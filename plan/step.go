@@ -60,7 +60,7 @@ type Name struct {
 }
 
 // Errno is an error number; its String is the symbol, as in "ENOSYS".
-type Errno unix.Errno
+type Errno uint16
 
 func (e Errno) String() string {
 	if s := unix.ErrnoName(unix.Errno(e)); s != "" {
@@ -115,8 +115,8 @@ func (s Stage) String() string {
 type Entry struct {
 	Step  Step
 	From  string // the profile line or option that asked for it; empty: every jail has it
-	Out   FD     // the FD that stands for the result; 0: nobody needs it
 	Want  int64  // the result that the call must have; Any: whatever is not an error
+	Out   FD     // the FD that stands for the result; 0: nobody needs it
 	Skip  [2]Errno
 	Stage Stage
 }

@@ -29,6 +29,7 @@ var (
 	prDumpable   = Name{unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE"}
 	prCapbset    = Name{unix.PR_CAPBSET_DROP, "PR_CAPBSET_DROP"}
 	prSecurebits = Name{unix.PR_SET_SECUREBITS, "PR_SET_SECUREBITS"}
+	prTimerslack = Name{unix.PR_SET_TIMERSLACK, "PR_SET_TIMERSLACK"}
 	prNoNewPrivs = Name{unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"}
 )
 
@@ -249,6 +250,17 @@ func (s InterfaceUp) Write(w Writer) {
 	w.Struct(req, func() string { return "{ifr_name=" + quote(s.Interface) + ", ifr_flags=IFF_UP}" })
 }
 
+// NamespaceOf is ioctl(2) SIOCGSKNS: a descriptor of the network namespace that
+// a socket is in.
+type NamespaceOf struct{ Socket FD }
+
+func (s NamespaceOf) Write(w Writer) {
+	w.Call("ioctl", unix.SYS_IOCTL)
+	w.FD(s.Socket)
+	w.Symbol(unix.SIOCGSKNS, "SIOCGSKNS")
+	w.Null()
+}
+
 func (Prctl) sealed()                 {}
 func (AmbientRaise) sealed()          {}
 func (Capset) sealed()                {}
@@ -264,3 +276,4 @@ func (SetFilter) sealed()             {}
 func (Sethostname) sealed()           {}
 func (Socket) sealed()                {}
 func (InterfaceUp) sealed()           {}
+func (NamespaceOf) sealed()           {}

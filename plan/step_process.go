@@ -75,8 +75,7 @@ func (s Clone3) text() string {
 }
 
 // Clone is clone(2) in init, with CLONE_VM: no memory is copied. The child is
-// the payload, and with CLONE_VFORK init goes on when that has called execve
-// or has ended; or it makes the network, and init goes on at once.
+// the payload, or makes the network, and init goes on at once.
 type Clone struct{ Flags uint64 }
 
 func (s Clone) Write(w Writer) {
@@ -259,17 +258,6 @@ type Setsid struct{}
 
 func (s Setsid) Write(w Writer) { w.Call("setsid", unix.SYS_SETSID) }
 
-// ForgetArguments is madvise(2) MADV_DONTNEED on the pages that hold a command
-// line: they read as zeros from then on.
-type ForgetArguments Arguments
-
-func (s ForgetArguments) Write(w Writer) {
-	w.Call("madvise", unix.SYS_MADVISE)
-	w.Symbol(s.Addr, "argv")
-	w.Int(int64(s.Size))
-	w.Symbol(unix.MADV_DONTNEED, "MADV_DONTNEED")
-}
-
 // Execve is execve(2).
 type Execve struct {
 	Path      string
@@ -314,6 +302,5 @@ func (Forward) sealed()         {}
 func (Reap) sealed()            {}
 func (Exit) sealed()            {}
 func (Setsid) sealed()          {}
-func (ForgetArguments) sealed() {}
 func (Execve) sealed()          {}
 func (ExecFD) sealed()          {}

@@ -51,49 +51,43 @@ const maxLinks = 40
 func (v *view) walk(dest string) (spot, error) {
 	type place struct {
 		n    *node
-		name string
+		path string
 	}
-	var at []place // the way from the root, for ".." in a link
-	cur := v.root
-	rest := strings.Split(strings.Trim(path.Clean(dest), "/"), "/")
-	here := func() string {
-		parts := make([]string, len(at))
-		for i, p := range at {
-			parts[i] = p.name
-		}
-		return strings.Join(parts, "/")
-	}
+	var deep [8]place
+	at := deep[:0] // the way from the root, for ".." in a link
+	cur, here := v.root, ""
+	rest := strings.Trim(path.Clean(dest), "/")
 	var s spot
 	links := 0
-	for len(rest) > 0 {
-		name := rest[0]
-		rest = rest[1:]
+	for rest != "" {
+		var name string
+		name, rest, _ = strings.Cut(rest, "/")
 		switch name {
 		case "", ".":
 			continue
 		case "..":
 			if cur == nil { // ENOENT to the kernel
-				return spot{}, refuse("destination "+quote(dest), `a symbolic link leads through "..", from /`+here()+", which is not there", "name another destination")
+				return spot{}, refuse("destination "+quote(dest), `a symbolic link leads through "..", from /`+here+", which is not there", "name another destination")
 			}
 			if len(at) > 0 {
 				at = at[:len(at)-1]
 			}
-			cur = v.root
+			cur, here = v.root, ""
 			if len(at) > 0 {
-				cur = at[len(at)-1].n
+				cur, here = at[len(at)-1].n, at[len(at)-1].path
 			}
 			continue
 		}
 		if cur != nil && cur.kind == treeNode {
-			inside := path.Join(append([]string{name}, rest...)...)
-			s = spot{path: path.Join(here(), inside), tree: "?"}
+			inside := path.Join(name, rest)
+			s = spot{path: path.Join(here, inside), tree: "?"}
 			if cur.host != "" {
 				s.tree = path.Join(cur.host, inside)
 			}
 			return s, nil
 		}
 		if cur != nil && cur.kind != dirNode {
-			return spot{}, refuse("destination "+quote(dest), "/"+here()+" inside is no directory", "name another destination")
+			return spot{}, refuse("destination "+quote(dest), "/"+here+" inside is no directory", "name another destination")
 		}
 		var next *node
 		if cur != nil {
@@ -104,18 +98,21 @@ func (v *view) walk(dest string) (spot, error) {
 				return spot{}, refuse("destination "+quote(dest), "a loop of symbolic links", "name another destination")
 			}
 			if path.IsAbs(next.target) {
-				at, cur = nil, v.root
+				at, cur, here = deep[:0], v.root, ""
 			}
-			rest = append(strings.Split(next.target, "/"), rest...)
+			rest = next.target + "/" + rest
 			continue
 		}
+		if here != "" {
+			name = here + "/" + name
+		}
 		if next == nil {
-			s.make = append(s.make, path.Join(here(), name))
+			s.make = append(s.make, name)
 		}
 		at = append(at, place{next, name})
-		cur = next
+		cur, here = next, name
 	}
-	s.path, s.node = here(), cur
+	s.path, s.node = here, cur
 	if s.path == "" {
 		s.path = "."
 	}
@@ -125,18 +122,18 @@ func (v *view) walk(dest string) (spot, error) {
 // put records n at a spot that walk returned, and the directories on the way.
 func (v *view) put(dest string, n *node) {
 	cur := v.root
-	parts := strings.Split(dest, "/")
-	for i, name := range parts {
+	for {
+		name, rest, below := strings.Cut(dest, "/")
 		if cur.kids == nil {
 			cur.kids = make(map[string]*node)
 		}
-		if i == len(parts)-1 {
+		if !below {
 			cur.kids[name] = n
 			return
 		}
 		if cur.kids[name] == nil {
 			cur.kids[name] = &node{kind: dirNode}
 		}
-		cur = cur.kids[name]
+		cur, dest = cur.kids[name], rest
 	}
 }

@@ -147,13 +147,24 @@ func (o *options) flags() *pflag.FlagSet {
 		p, err := profiles.ParsePID1(s)
 		return func(spec *plan.Spec) { spec.Init = p }, err
 	}), "pid1", "")
-	fs.StringSliceVar(&o.require, "require", nil, "")
-	fs.StringSliceVar(&o.allow, "allow-degraded", nil, "")
+	fs.Var((*words)(&o.require), "require", "")
+	fs.Var((*words)(&o.allow), "allow-degraded", "")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
 	fs.Bool("version", false, "")
 	return fs
+}
+
+// words is a pflag.Value: a list with commas, given once or several times.
+type words []string
+
+func (w *words) String() string { return "" }
+func (w *words) Type() string   { return "words" }
+
+func (w *words) Set(s string) error {
+	*w = append(*w, strings.Split(s, ",")...)
+	return nil
 }
 
 type discard struct{}

@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -26,6 +27,8 @@ const (
 	NewIDMap       Feature = "newuidmap" // newuidmap(1) and newgidmap(1)
 	Landlock       Feature = "landlock"  // landlock(7), Linux 5.13
 	Cgroup         Feature = "cgroup"    // a cgroup v2 of its own in which the caller may mkdir(2)
+	Systemd        Feature = "systemd"   // the caller's own systemd, and a socket of it that answers connect(2)
+	Controllers    Feature = "limits"    // that systemd has the controllers cpu, memory and pids
 	Strace         Feature = "strace"    // strace(1), and a ptrace(2) that it may use
 	Compiler       Feature = "cc"        // a C compiler
 )
@@ -37,6 +40,8 @@ var probes = map[Feature]func() error{
 	NewIDMap:       func() error { return lookPath("newuidmap", "newgidmap") },
 	Landlock:       probeLandlock,
 	Cgroup:         probeCgroup,
+	Systemd:        probeSystemd,
+	Controllers:    func() error { return HasControllers("cpu", "memory", "pids") },
 	Strace:         func() error { return exec.Command("strace", "-f", "-o", "/dev/null", "true").Run() },
 	Compiler:       func() error { return lookPath("cc") },
 }
@@ -139,6 +144,35 @@ func probeCgroup() error {
 		return err
 	}
 	return os.Remove(dir)
+}
+
+func probeSystemd() error {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if dir == "" {
+		dir = fmt.Sprintf("/run/user/%d", os.Getuid())
+	}
+	socket, err := net.Dial("unix", filepath.Join(dir, "systemd/private"))
+	if err != nil {
+		return err
+	}
+	return socket.Close()
+}
+
+// HasControllers asks for controllers of cgroup v2 that the caller's systemd can
+// give to a scope, by its own cgroup.
+func HasControllers(names ...string) error {
+	uid := os.Getuid()
+	file := fmt.Sprintf("/sys/fs/cgroup/user.slice/user-%d.slice/user@%d.service/cgroup.controllers", uid, uid)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !slices.Contains(strings.Fields(string(text)), name) {
+			return fmt.Errorf("%s has %q, not %s", file, text, name)
+		}
+	}
+	return nil
 }
 
 // ownCgroup returns the directory of the caller's cgroup v2, by cgroups(7): the

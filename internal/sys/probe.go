@@ -119,12 +119,16 @@ func Memory() uint64 {
 
 // Readlink calls readlink(2).
 func Readlink(path string) (string, error) {
-	buf := make([]byte, 4096)
-	n, err := unix.Readlink(path, buf)
-	if err != nil {
-		return "", &os.PathError{Op: "readlink", Path: path, Err: err}
+	for size := 128; ; size = 4096 { // PATH_MAX is rarely made use of
+		buf := make([]byte, size)
+		n, err := unix.Readlink(path, buf)
+		if err != nil {
+			return "", &os.PathError{Op: "readlink", Path: path, Err: err}
+		}
+		if n < size || size == 4096 {
+			return string(buf[:n]), nil
+		}
 	}
-	return string(buf[:n]), nil
 }
 
 // ReadFile opens, reads and closes a small file, as of /proc.

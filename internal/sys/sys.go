@@ -95,22 +95,6 @@ func ReadEventfd(fd int) (uint64, error) {
 	}
 }
 
-// Arguments returns the pages that hold the command line of this process, of
-// which os.Args are no copy (runtime.goargs). They may hold more.
-func Arguments() (addr, size uint64) {
-	if len(os.Args) == 0 {
-		return 0, 0
-	}
-	page := uint64(os.Getpagesize())
-	last := os.Args[len(os.Args)-1]
-	from := uint64(uintptr(unsafe.Pointer(unsafe.StringData(os.Args[0])))) &^ (page - 1)
-	to := uint64(uintptr(unsafe.Pointer(unsafe.StringData(last)))) + uint64(len(last)) + 1
-	if from == 0 || to < from {
-		return 0, 0
-	}
-	return from, (to - from + page - 1) &^ (page - 1)
-}
-
 // Process is a program that Start has started.
 type Process struct {
 	Pid  int

@@ -3,6 +3,7 @@ package contain
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -110,6 +111,19 @@ func TestKernelDescriptors(t *testing.T) {
 					t.Errorf("--pid1 %s: descriptor %d is open: %s", pid1, fd, target)
 				}
 			}
+		}
+	})
+}
+
+// TestKernelTimerSlack: the supervisor changes its own (internal/sys/entry.go).
+func TestKernelTimerSlack(t *testing.T) {
+	want, err := exec.Command("cat", "/proc/self/timerslack_ns").Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	eachID(t, func(t *testing.T, id string) {
+		if got := kerneltest.Run(t, "-q", "--id", id, "cat", "/proc/self/timerslack_ns"); got.Stdout != string(want) {
+			t.Errorf("inside %+v, outside %s", got, want)
 		}
 	})
 }
