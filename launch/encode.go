@@ -3,6 +3,8 @@ package launch
 import (
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/plan"
 )
 
@@ -27,7 +29,7 @@ type ref struct {
 // the program keeps alive: the arena, the plan's own bytes, or the board.
 func encode(p *plan.Plan) (*program, error) {
 	n := len(p.Entries)
-	b, err := newBoard(n + p.Results)
+	b, err := newBoard(n+p.Results, sharesMemory(p))
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +59,16 @@ func encode(p *plan.Plan) (*program, error) {
 	// A table that does not end in execve ends in a failure.
 	w.ops[n] = op{nr: ^uint64(0), want: -1}
 	return w.program, nil
+}
+
+// sharesMemory tells whether p's init has this process's memory, not a copy.
+func sharesMemory(p *plan.Plan) bool {
+	for _, e := range p.Entries {
+		if s, ok := e.Step.(plan.Clone3); ok {
+			return s.Flags&unix.CLONE_VM != 0
+		}
+	}
+	return false
 }
 
 // nextInit is the index of the first entry after i that is init's.

@@ -39,10 +39,11 @@ func tryEncode(t *testing.T, data []byte) {
 		t.Fatal(err)
 	}
 	defer prog.board.free()
-	first := uint64(uintptr(unsafe.Pointer(&prog.board.mem[0])))
+	first := uint64(uintptr(unsafe.Pointer(&prog.board.outcomes[0])))
+	size := uint64(len(prog.board.outcomes)) * uint64(unsafe.Sizeof(outcome{}))
 	for i, o := range prog.ops[:len(p.Entries)] {
 		for k := range o.args {
-			if at := o.args[k] - first; o.ind&(1<<k) != 0 && (at < boardHeader || at+8 > uint64(len(prog.board.mem)) || at%8 != 0) {
+			if at := o.args[k] - first; o.ind&(1<<k) != 0 && (at >= size || at%8 != 0) {
 				t.Fatalf("step %d: %s: argument %d is not in the board", i+1, p.Entries[i], k)
 			}
 		}

@@ -31,33 +31,43 @@ type outcome struct {
 	ticks  uint64 // the processor's counter when the call came back; 0: it did not
 }
 
-// board is memory that the supervisor and the child share in any case: what
-// failed, and the outcome of every entry. It is not inherited through execve, so
-// neither PID 1 nor the payload has it.
+// board is memory that the supervisor and the child share: what failed, and the
+// outcome of every entry. It is not inherited through execve, so neither PID 1
+// nor the payload has it.
 type board struct {
-	mem      []byte
+	mapped   []byte    // to be unmapped
 	failed   *uint64   // the index of the entry that failed, plus one
 	outcomes []outcome // one for each entry, then one for each result without an entry
 }
 
-// boardHeader is the part of the memory before the outcomes. The assembly
-// finds failed 16 bytes before them.
-const boardHeader = 16
-
-func newBoard(n int) (*board, error) {
-	mem, err := sys.MmapShared(boardHeader + n*int(unsafe.Sizeof(outcome{})))
-	if err != nil {
-		return nil, err
+// newBoard makes a board of n outcomes. Where the child has this process's
+// memory, any will do; otherwise it is a mapping that a fork shares.
+func newBoard(n int, shared bool) (*board, error) {
+	const header = int(unsafe.Sizeof(outcome{})) // the assembly finds failed there, before the outcomes
+	b := &board{}
+	var mem unsafe.Pointer
+	if shared {
+		mem = unsafe.Pointer(&make([]outcome, 1+n)[0])
+	} else {
+		var err error
+		if b.mapped, err = sys.MmapShared(header + n*int(unsafe.Sizeof(outcome{}))); err != nil {
+			return nil, err
+		}
+		mem = unsafe.Pointer(&b.mapped[0])
 	}
-	b := &board{mem: mem, failed: (*uint64)(unsafe.Pointer(&mem[0]))}
-	b.outcomes = unsafe.Slice((*outcome)(unsafe.Pointer(&mem[boardHeader])), n)
+	b.failed = (*uint64)(mem)
+	b.outcomes = unsafe.Slice((*outcome)(unsafe.Add(mem, header)), n)
 	for i := range b.outcomes {
 		b.outcomes[i].result = notRun
 	}
 	return b, nil
 }
 
-func (b *board) free() { sys.Munmap(b.mem) }
+func (b *board) free() {
+	if b.mapped != nil {
+		sys.Munmap(b.mapped)
+	}
+}
 
 // set records the result of an entry that the supervisor made.
 func (b *board) set(i int, result int64) {

@@ -67,28 +67,28 @@ func broken(list []Entry, i int, why string) *OrderError {
 }
 
 // first is the index of the first entry that f accepts, or -1.
-func first(list []Entry, f func(Entry) bool) int {
-	for i, e := range list {
-		if f(e) {
+func first(list []Entry, f func(*Entry) bool) int {
+	for i := range list {
+		if f(&list[i]) {
 			return i
 		}
 	}
 	return -1
 }
 
-func last(list []Entry, f func(Entry) bool) int {
+func last(list []Entry, f func(*Entry) bool) int {
 	for i := len(list) - 1; i >= 0; i-- {
-		if f(list[i]) {
+		if f(&list[i]) {
 			return i
 		}
 	}
 	return -1
 }
 
-func is[S Step](e Entry) bool { _, ok := e.Step.(S); return ok }
+func is[S Step](e *Entry) bool { _, ok := e.Step.(S); return ok }
 
-func isPrctl(option Name) func(Entry) bool {
-	return func(e Entry) bool { p, ok := e.Step.(Prctl); return ok && p.Option == option }
+func isPrctl(option Name) func(*Entry) bool {
+	return func(e *Entry) bool { p, ok := e.Step.(Prctl); return ok && p.Option == option }
 }
 
 // seccomp(2): an unprivileged process may load a filter only with
@@ -132,10 +132,14 @@ func mountsBeforeCapset(list []Entry) *OrderError {
 		return broken(list, len(list), "the capabilities are never dropped")
 	}
 	for i := c + 1; i < len(list); i++ {
-		e := list[i]
-		privileged := is[MountSetattr](e) || is[MoveMount](e) || is[OpenTree](e) || is[Fsopen](e) || is[Fsmount](e) ||
-			is[PivotRoot](e) || is[Detach](e) || is[Sethostname](e) || is[Unshare](e) || is[Setns](e) || is[InterfaceUp](e) ||
-			is[Setresuid](e) || is[Setresgid](e) || is[Setgroups](e) || isPrctl(prCapbset)(e) || isPrctl(prSecurebits)(e)
+		privileged := false
+		switch s := list[i].Step.(type) {
+		case MountSetattr, MoveMount, OpenTree, Fsopen, Fsmount, PivotRoot, Detach, Sethostname, Unshare, Setns, InterfaceUp,
+			Setresuid, Setresgid, Setgroups:
+			privileged = true
+		case Prctl:
+			privileged = s.Option == prCapbset || s.Option == prSecurebits
+		}
 		if privileged {
 			return broken(list, i, "it needs a capability that is gone since capset")
 		}
@@ -144,9 +148,9 @@ func mountsBeforeCapset(list []Entry) *OrderError {
 }
 
 func detachedBeforePayload(list []Entry) *OrderError {
-	p := first(list, func(e Entry) bool { return e.Stage == Payload })
+	p := first(list, func(e *Entry) bool { return e.Stage == Payload })
 	pivot := first(list, is[PivotRoot])
-	if pivot < 0 || pivot+1 >= len(list) || !is[Detach](list[pivot+1]) {
+	if pivot < 0 || pivot+1 >= len(list) || !is[Detach](&list[pivot+1]) {
 		return broken(list, max(pivot, 0), "pivot_root is not followed by the umount of the old root")
 	}
 	if p < 0 || p < pivot {
@@ -170,14 +174,14 @@ func boundingBeforeCapset(list []Entry) *OrderError {
 // of a payload that is PID 1 lets the second be loaded.
 func filterThenExec(list []Entry) *OrderError {
 	f := first(list, is[SetFilter])
-	if f+1 < len(list) && is[SetFilter](list[f+1]) {
+	if f+1 < len(list) && is[SetFilter](&list[f+1]) {
 		f++
 	}
-	if f+1 >= len(list) || !is[Execve](list[f+1]) {
+	if f+1 >= len(list) || !is[Execve](&list[f+1]) {
 		return broken(list, f, "execve does not follow")
 	}
 	for i := f + 1; i < len(list) && list[i].Stage == Payload; i++ {
-		if !is[Execve](list[i]) {
+		if !is[Execve](&list[i]) {
 			return broken(list, i, "it comes after the filter")
 		}
 	}
@@ -232,7 +236,7 @@ func (p *Plan) end(list []Entry) *OrderError {
 
 func closedBeforePayload(list []Entry) *OrderError {
 	c := first(list, is[CloseRange])
-	p := first(list, func(e Entry) bool { return e.Stage == Payload })
+	p := first(list, func(e *Entry) bool { return e.Stage == Payload })
 	if c < 0 || c > p {
 		return broken(list, max(p, 0), "inherited descriptors are not closed on exec")
 	}
@@ -246,7 +250,7 @@ func tiedAfterSetuid(list []Entry) *OrderError {
 	if t < 0 || t < u {
 		return broken(list, max(u, 0), "the parent death signal is not set after it")
 	}
-	if t+1 >= len(list) || !is[PollAlive](list[t+1]) {
+	if t+1 >= len(list) || !is[PollAlive](&list[t+1]) {
 		return broken(list, t, "nothing asks whether the parent was dead before it")
 	}
 	return nil
@@ -254,7 +258,7 @@ func tiedAfterSetuid(list []Entry) *OrderError {
 
 func undumpableBeforePayload(list []Entry) *OrderError {
 	d := first(list, isPrctl(prDumpable))
-	p := first(list, func(e Entry) bool { return e.Stage == Payload })
+	p := first(list, func(e *Entry) bool { return e.Stage == Payload })
 	if d < 0 || d > p {
 		return broken(list, max(p, 0), "init's memory can be read by it")
 	}
@@ -291,8 +295,8 @@ func initBeforePayload(list []Entry) *OrderError {
 	if first(list, is[ExecFD]) < 0 { // the payload is PID 1
 		return nil
 	}
-	said := first(list, func(e Entry) bool { d, ok := e.Step.(Dup3); return ok && d.New == 2 })
-	waits := first(list, func(e Entry) bool {
+	said := first(list, func(e *Entry) bool { d, ok := e.Step.(Dup3); return ok && d.New == 2 })
+	waits := first(list, func(e *Entry) bool {
 		r, ok := e.Step.(Read)
 		return ok && e.Stage == Payload && said >= 0 && r.FD == list[said].Step.(Dup3).Old
 	})

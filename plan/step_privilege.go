@@ -59,8 +59,10 @@ func (s Capset) Write(w Writer) {
 		data.u32(4*i, uint32(s.Keep))
 		data.u32(12+4*i, uint32(s.Keep>>32))
 	}
-	t := capText(s.Keep)
-	w.Struct(data, func() string { return "{effective=" + t + ", permitted=" + t + ", inheritable=" + t + "}" })
+	w.Struct(data, func() string {
+		t := capText(s.Keep)
+		return "{effective=" + t + ", permitted=" + t + ", inheritable=" + t + "}"
+	})
 }
 
 func capText(s caps.Set) string {
@@ -150,18 +152,27 @@ type LandlockCreateRuleset struct {
 
 func (s LandlockCreateRuleset) Write(w Writer) {
 	w.Call("landlock_create_ruleset", unix.SYS_LANDLOCK_CREATE_RULESET)
-	size, text := 8, "{handled_access_fs="+flags(s.FS, landlockFS)
+	size := 8
 	if s.Net != 0 || s.Scoped != 0 {
-		size, text = 16, text+", handled_access_net="+flags(s.Net, landlockNet)
+		size = 16
 	}
 	if s.Scoped != 0 {
-		size, text = 24, text+", scoped="+flags(s.Scoped, landlockScoped)
+		size = 24
 	}
 	attr := newStruct(24)
 	attr.u64(0, s.FS)
 	attr.u64(8, s.Net)
 	attr.u64(16, s.Scoped)
-	w.Struct(attr[:size], func() string { return text + "}" })
+	w.Struct(attr[:size], func() string {
+		text := "{handled_access_fs=" + flags(s.FS, landlockFS)
+		if size > 8 {
+			text += ", handled_access_net=" + flags(s.Net, landlockNet)
+		}
+		if size > 16 {
+			text += ", scoped=" + flags(s.Scoped, landlockScoped)
+		}
+		return text + "}"
+	})
 	w.Int(int64(size))
 	w.Symbol(0, "0")
 }
