@@ -59,6 +59,16 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	h.TimerSlack = sys.CallerTimerSlack()
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
+		if h.Stdio[fd].Terminal && h.Terminal.Termios == nil {
+			h.Terminal.Termios, _ = sys.Termios(fd)
+			h.Terminal.Rows, h.Terminal.Cols, _ = sys.Winsize(fd)
+		}
+	}
+	if len(s.KeepFDs) > 0 {
+		h.Kept = make(map[int]plan.Stdio)
+		for _, fd := range s.KeepFDs {
+			h.Kept[fd] = stdio(fd)
+		}
 	}
 	h.Jail = strconv.Itoa(h.Pid) + "-" + strconv.FormatInt(time.Now().UnixMicro(), 36)
 	h.Paths = probePaths(s.Sources(h.Home, h.Cwd))

@@ -223,13 +223,7 @@ type Process struct {
 
 // largest are the three processes of the jail's cgroup with the most memory.
 func (r *run) largest() []Process {
-	leaf := -1
-	for _, e := range r.plan.Entries[:r.plan.End] {
-		if s, ok := e.Step.(plan.Clone3); ok {
-			leaf = int(r.value(s.Cgroup))
-		}
-	}
-	fd, err := sys.Openat(leaf, "cgroup.procs", unix.O_RDONLY, 0)
+	fd, err := sys.Openat(r.leaf(), "cgroup.procs", unix.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}

@@ -160,6 +160,28 @@ func (w *encoder) Ref(b []byte, off int, fd plan.FD, _ func() string) {
 	w.pointer(p)
 }
 
+// Rights points to struct msghdr with one byte and one struct cmsghdr: 16 bytes
+// of it, and the descriptor's four (unix(7)).
+func (w *encoder) Rights(fd plan.FD) {
+	text := w.arena.space(1)
+	iov := w.arena.space(16)
+	*(*uint64)(iov) = uint64(uintptr(text))
+	*(*uint64)(unsafe.Add(iov, 8)) = 1
+	control := make([]byte, 24)
+	*(*uint64)(unsafe.Pointer(&control[0])) = 20
+	*(*int32)(unsafe.Pointer(&control[8])) = unix.SOL_SOCKET
+	*(*int32)(unsafe.Pointer(&control[12])) = unix.SCM_RIGHTS
+	msg := w.arena.space(56)
+	n := w.n
+	w.Ref(control, 16, fd, nil) // which is no argument of its own
+	*(*uint64)(unsafe.Add(msg, 16)) = uint64(uintptr(iov))
+	*(*uint64)(unsafe.Add(msg, 24)) = 1
+	*(*uint64)(unsafe.Add(msg, 32)) = w.cur.args[n]
+	*(*uint64)(unsafe.Add(msg, 40)) = uint64(len(control))
+	w.n = n
+	w.pointer(msg)
+}
+
 // Program points to struct sock_fprog: a 16-bit length in instructions, and
 // the address of the first at offset 8.
 func (w *encoder) Program(filter []byte) {

@@ -38,7 +38,8 @@ type Options struct {
 	// soon as that can be seen from outside the child. May be nil.
 	Progress func(index int)
 	// Steps asks for Result.Steps.
-	Steps bool
+	Steps    bool
+	Stopping Stopping
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
@@ -48,6 +49,7 @@ type Options struct {
 type Result struct {
 	Status unix.WaitStatus
 	Reason Reason
+	Killed bool // by the supervisor, since it did not end when it was asked to
 	Usage  Usage
 	// Cgroup is what the jail as a whole used, where HasCgroup says that it had
 	// a cgroup.
@@ -127,6 +129,18 @@ type run struct {
 	managerEnd time.Time
 	job        *systemd.Job
 
+	wake   int // the eventfd of the signal handler; 0 where there is none
+	seen   [65]uint32
+	status int    // the eventfd that PID 1 writes to
+	word   uint64 // what was read from it so far
+	memory int    // memory.events
+	tty    *terminal
+
+	asked, until, killAt, giveUpAt, cpuNext time.Time // 0: not at all
+
+	why     Reason // for which the supervisor has ended the payload
+	mayStop bool   // the next stop of the payload is one of procjail's as well
+
 	sampled     time.Time
 	largestSeen []Process
 }
@@ -178,8 +192,21 @@ func (r *run) entries(list []plan.Entry) error {
 			}
 			index += n - 1
 		case plan.Waitid:
-			r.await()
+			if err := r.await(); err != nil {
+				return err
+			}
+			if r.tty != nil {
+				r.tty.end()
+			}
 			if err := r.call(index); err != nil {
+				return err
+			}
+		case plan.Socketpair:
+			if err := r.socketpair(index, s); err != nil {
+				return err
+			}
+		case plan.ReceiveFD:
+			if err := r.takeTerminal(index, s); err != nil {
 				return err
 			}
 		case plan.WriteMap:
@@ -231,28 +258,6 @@ func (r *run) with(i int, fd plan.FD, f func(fd int) error) error {
 	}
 	r.prog.board.set(i, 0)
 	return nil
-}
-
-// await comes back when init has ended. Meanwhile it watches the memory of the
-// jail's cgroup, if that has a limit.
-func (r *run) await() {
-	if r.alone() && sys.PollShortly(r.pidfd) {
-		return
-	}
-	events := r.memoryEvents()
-	if events < 0 {
-		return // waitid(2) waits by itself
-	}
-	_, _ = sys.Pread(events, 512) // ppoll(2) tells of a change since it was read
-	for {
-		ended, changed := sys.PollEnd(r.pidfd, events)
-		if changed {
-			r.sampleMemory(events)
-		}
-		if ended {
-			return
-		}
-	}
 }
 
 // alone reports whether this process runs one jail and nothing else, so that no
@@ -348,6 +353,21 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	}
 	r.pidfd = int(*slot)
 	r.owned = append(r.owned, r.pidfd)
+	return nil
+}
+
+// socketpair makes the entry whose two results have no other.
+func (r *run) socketpair(i int, s plan.Socketpair) error {
+	a, b, err := sys.Socketpair()
+	if err != nil {
+		return r.stepError(i, errnoOf(err))
+	}
+	r.owned = append(r.owned, a, b)
+	for fd, n := range map[plan.FD]int{s.A: a, s.B: b} {
+		k, _ := fd.Result()
+		r.prog.board.outcomes[len(r.plan.Entries)+k].result = int64(n)
+	}
+	r.prog.board.set(i, 0)
 	return nil
 }
 

@@ -36,10 +36,14 @@ func (r *run) result() (res Result, err error) {
 	}
 	info := (*siginfo)(addr(r.prog.ops[wait].args[2]))
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
-	res.Left = r.left
+	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
 	res.Largest = r.largestSeen
-	defer func() { res.Reason = res.reason() }()
+	defer func() {
+		if res.Reason = r.why; r.why == "" {
+			res.Reason = res.reason()
+		}
+	}()
 	res.Usage = Usage{
 		Wall:   time.Since(r.began),
 		User:   time.Duration(usage.Utime.Nano()),
@@ -51,6 +55,7 @@ func (r *run) result() (res Result, err error) {
 		if err != nil {
 			return res, err
 		}
+		n = (n | r.word) & (1<<32 - 1)
 		if n != 0 {
 			res.Status = unix.WaitStatus(n - 1)
 			return res, nil
@@ -67,10 +72,13 @@ type Reason string
 const (
 	Exited   Reason = "exited"
 	Signaled Reason = "signaled"
-	OOM      Reason = "oom"      // the kernel killed it at the limit of its cgroup's memory
-	Pids     Reason = "pids"     // it failed, and forks were refused at the limit of its cgroup's processes
-	CPUTime  Reason = "cpu-time" // it used up its processor time (RLIMIT_CPU)
-	Seccomp  Reason = "seccomp"  // the filter killed it (SIGSYS)
+
+	Interrupted Reason = "interrupted" // somebody ended procjail
+	Timeout     Reason = "timeout"     // its wall time was over
+	OOM         Reason = "oom"         // the kernel killed it at the limit of its cgroup's memory
+	Pids        Reason = "pids"        // it failed, and forks were refused at the limit of its cgroup's processes
+	CPUTime     Reason = "cpu-time"    // it used up its processor time (RLIMIT_CPU)
+	Seccomp     Reason = "seccomp"     // the filter killed it (SIGSYS)
 )
 
 // reason is judged by what the kernel counted, not by the status alone: 137 can

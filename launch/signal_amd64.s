@@ -1,19 +1,28 @@
 #include "textflag.h"
 
 // forwardSignal is a signal handler, called by the kernel on the signal stack:
-// DI the signal, SI its siginfo. It sends the signal on, unless its si_code
-// says that it is the kernel's own, as from a terminal. It touches no memory
-// of Go's but forwardTo; sigreturn restores every register.
+// DI the signal. It sends the signal on, unless that is the held one, counts it
+// and wakes the supervisor. It touches no memory of Go's but forwardTo, held,
+// signalled and wake; sigreturn restores every register.
 TEXT ·forwardSignal(SB), NOSPLIT|NOFRAME, $0-0
-	CMPL 8(SI), $0 // si_code
-	JGT  done
-	MOVL DI, SI
+	MOVL DI, R8
+	LEAQ ·signalled(SB), AX
+	LOCK
+	INCL (AX)(R8*4)
+	CMPL R8, ·held(SB)
+	JEQ  wakeUp
+	MOVL R8, SI
 	MOVL ·forwardTo(SB), DI
 	XORL DX, DX
 	XORL R10, R10
 	MOVQ $424, AX // pidfd_send_signal
 	SYSCALL
-done:
+wakeUp:
+	MOVQ $1, AX // write(wake, &one, 8)
+	MOVL ·wake(SB), DI
+	LEAQ ·one(SB), SI
+	MOVQ $8, DX
+	SYSCALL
 	RET
 
 TEXT ·sigreturn(SB), NOSPLIT|NOFRAME, $0-0

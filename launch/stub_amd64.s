@@ -4,7 +4,8 @@
 // its own (initImage) and executed there, so it must not refer to anything of
 // this program. It has three descriptors:
 //	0  a pidfd of the supervisor, readable when that has ended
-//	1  an eventfd that takes the payload's wait status, plus one
+//	1  an eventfd that takes the payload's wait status, plus one, and 2^32 for
+//	   each time that it is stopped
 //	2  an eventfd that the payload waits for before it becomes a program
 // and every signal is blocked; its second argument is the payload's process
 // id, one digit. It reaps whatever is orphaned, passes on the
@@ -47,15 +48,15 @@ TEXT ·initStub(SB), NOSPLIT|NOFRAME, $0-0
 	MOVL AX, 24(SP) // {fd=signalfd, events=POLLIN}
 	MOVL $1, 28(SP)
 
-reap: // wait4(-1, &status, WNOHANG|__WALL, NULL)
+reap: // wait4(-1, &status, WNOHANG|WUNTRACED|__WALL, NULL)
 	MOVQ $61, AX
 	MOVQ $-1, DI
 	LEAQ 192(SP), SI
-	MOVQ $0x40000001, DX
+	MOVQ $0x40000003, DX
 	XORL R10, R10
 	SYSCALL
 	CMPQ AX, R13
-	JEQ  ended
+	JEQ  payload
 	TESTQ AX, AX
 	JGT  reap
 
@@ -84,11 +85,25 @@ sleep: // ppoll(fds, 2, NULL, NULL, 8)
 	CMPL 76(SP), $0 // ssi_pid: 0 is somebody outside
 	JNE  sleep
 
-	MOVQ $62, AX // kill(payload, signo)
+	MOVQ $62, AX // kill(-payload, signo)
 	MOVQ R13, DI
+	NEGQ DI
 	MOVL 64(SP), SI
 	SYSCALL
 	JMP  sleep
+
+payload:
+	CMPB 192(SP), $0x7f // stopped
+	JNE  ended
+	MOVQ $1, AX // write(1, &number, 8), of 2^32 for each time
+	MOVQ AX, CX
+	SHLQ $32, CX
+	MOVQ CX, 200(SP)
+	MOVQ AX, DI
+	LEAQ 200(SP), SI
+	MOVQ $8, DX
+	SYSCALL
+	JMP  reap
 
 ended:
 	MOVL 192(SP), BX

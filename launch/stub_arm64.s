@@ -37,15 +37,15 @@ TEXT ·initStub(SB), NOSPLIT|NOFRAME, $0-0
 	MOVW R0, 24(RSP) // {fd=signalfd, events=POLLIN}
 	MOVW R9, 28(RSP)
 
-reap: // wait4(-1, &status, WNOHANG|__WALL, NULL)
+reap: // wait4(-1, &status, WNOHANG|WUNTRACED|__WALL, NULL)
 	MOVD $-1, R0
 	ADD  $192, RSP, R1
-	MOVD $0x40000001, R2
+	MOVD $0x40000003, R2
 	MOVD $0, R3
 	MOVD $260, R8
 	SVC
 	CMP  R20, R0
-	BEQ  ended
+	BEQ  payload
 	CMP  $0, R0
 	BGT  reap
 
@@ -75,10 +75,23 @@ sleep: // ppoll(fds, 2, NULL, NULL, 8)
 	MOVWU 76(RSP), R9 // ssi_pid
 	CBNZ R9, sleep
 
-	MOVD R20, R0 // kill(payload, signo)
+	NEG  R20, R0 // kill(-payload, signo)
 	MOVD $129, R8
 	SVC
 	B    sleep
+
+payload:
+	MOVBU 192(RSP), R9
+	CMP  $0x7f, R9 // stopped
+	BNE  ended
+	MOVD $0x100000000, R9
+	MOVD R9, 200(RSP)
+	MOVD $1, R0 // write(1, &number, 8), of 2^32 for each time
+	ADD  $200, RSP, R1
+	MOVD $8, R2
+	MOVD $64, R8
+	SVC
+	B    reap
 
 ended:
 	MOVWU 192(RSP), R19

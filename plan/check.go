@@ -310,7 +310,7 @@ func initBeforePayload(list []Entry) *OrderError {
 // the payload is there.
 func isWakeOf(list []Entry, e Entry) bool {
 	w, ok := e.Step.(Write)
-	payload := first(list, func(e Entry) bool { return e.Stage == Payload })
+	payload := first(list, func(e *Entry) bool { return e.Stage == Payload })
 	for _, r := range list[:max(payload, 0)] {
 		if s, read := r.Step.(Read); ok && read && r.Stage == Init && s.FD == w.FD {
 			return true
@@ -356,6 +356,8 @@ func (u *uses) FD(fd FD) {
 	}
 }
 
+func (u *uses) Rights(fd FD) { u.FD(fd) }
+
 func (u *uses) Ref(_ []byte, _ int, fd FD, _ func() string) { u.FD(fd) }
 
 // silent is a Writer that looks at nothing.
@@ -374,4 +376,5 @@ func (silent) Buffer(int)                         {}
 func (silent) Struct([]byte, func() string)       {}
 func (silent) Ref([]byte, int, FD, func() string) {}
 func (silent) Program([]byte)                     {}
+func (silent) Rights(FD)                          {}
 func (silent) Null()                              {}

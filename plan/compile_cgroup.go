@@ -225,6 +225,7 @@ func (c *compiler) joinCgroup() error {
 func (c *compiler) end() error {
 	c.stage = Supervisor
 	c.plan.End = len(c.plan.Entries)
+	c.endTerminal()
 	g := &c.cgroup
 	if g.leaf == 0 {
 		return nil

@@ -128,6 +128,11 @@ func (c *compiler) handIn() error {
 // exec ends the table: the filter, the program, and what init becomes.
 func (c *compiler) exec() error {
 	c.from = c.spec.at("workdir")
+	for _, k := range c.spec.KeepFDs { // in the payload alone: PID 1 would keep a pipe open
+		c.from = "--keep-fd"
+		c.add(KeepFD{k})
+	}
+	c.from = c.spec.at("workdir")
 	c.add(Chdir{c.workdir()})
 	c.from = ""
 	c.add(Umask{0o022})
@@ -149,13 +154,33 @@ func (c *compiler) exec() error {
 		c.add(Dup3{c.alive, 0})
 		c.add(Dup3{c.status, 1})
 		c.add(Dup3{c.ready, 2})
-		// A new namespace numbers its processes from 1: init, the one that
-		// made the network, the payload.
-		payload := "2"
-		if c.netPid != 0 {
-			payload = "3"
+		c.add(ExecFD{c.stubFile, []string{initName, c.payloadPid()}})
+	}
+	return nil
+}
+
+// payloadPid is the payload's process id inside, one digit. A new namespace
+// numbers its processes from 1: init, the one that made the network, the payload.
+func (c *compiler) payloadPid() string {
+	switch {
+	case c.spec.Init == profiles.PID1Payload:
+		return "1"
+	case c.netPid != 0:
+		return "3"
+	}
+	return "2"
+}
+
+// keptFDs refuses what is not there, and a directory, through which openat(2)
+// leads to all of the host's files.
+func (c *compiler) keptFDs() error {
+	for _, k := range c.spec.KeepFDs {
+		switch f := c.host.Kept[k]; {
+		case !f.Open:
+			return refuse("--keep-fd "+itoa(int64(k)), "the caller has no such descriptor", "name one that is open")
+		case f.Kind == Directory:
+			return refuse("--keep-fd "+itoa(int64(k)), "it is a directory, through which the payload would reach the host's files", "show it with --ro or --rw")
 		}
-		c.add(ExecFD{c.stubFile, []string{initName, payload}})
 	}
 	return nil
 }
@@ -194,6 +219,9 @@ func (c *compiler) environment() []string {
 		}
 		for _, kv := range c.host.Env {
 			if v, ok := strings.CutPrefix(kv, r.Key+"="); ok {
+				if r.Key == "LISTEN_PID" { // sd_listen_fds(3): of whom the descriptors are for
+					v = c.payloadPid()
+				}
 				if !withheld(r, v) {
 					put(r.Key, v)
 				}

@@ -42,19 +42,13 @@ func (c *compiler) keepsToItself() error {
 		"your own id is in the payload's user namespace too, and with this capability the payload could act as you", remedy)
 }
 
-// session leaves the caller's session and process group (setsid(2)), unless a
-// terminal is among the standard streams: job control needs that then. From
-// within the group, kill(0, SIGKILL) under the caller's id would end procjail,
-// make(1) and the shell around them, and /dev/tty would be the caller's
-// terminal wherever the streams are redirected to.
-func (c *compiler) session() {
-	for _, s := range c.host.Stdio {
-		if s.Terminal {
-			return
-		}
-	}
-	c.add(Setsid{})
-}
+// session leaves the caller's session and process group (setsid(2)). From within
+// the group, kill(0, SIGKILL) under the caller's id would end procjail, make(1)
+// and the shell around them, and /dev/tty would be the caller's terminal
+// wherever the streams are redirected to. Init leads the session and the payload
+// a process group in it, so that the payload can be stopped: one whose parent is
+// in another session is orphaned, and stops for no terminal (setpgid(2)).
+func (c *compiler) session() { c.add(Setsid{}) }
 
 // awaitInit lets the payload wait until PID 1 is a program of its own, which
 // says so. Until then the payload could read the supervisor's command line in

@@ -91,7 +91,11 @@ func (c *compiler) limits() error {
 		{Name{unix.RLIMIT_DATA, "RLIMIT_DATA"}, c.memoryByRlimit()},
 	} {
 		if r.n != profiles.Unlimited {
-			c.add(Prlimit{r.name, r.n, r.n})
+			hard := r.n
+			if r.name.Bits == unix.RLIMIT_CPU {
+				hard++ // SIGXCPU comes at the soft limit, SIGKILL at the hard one
+			}
+			c.add(Prlimit{r.name, r.n, hard})
 		}
 	}
 	c.from = ""

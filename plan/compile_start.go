@@ -23,6 +23,7 @@ func (c *compiler) clone() error {
 		c.content = c.get(Openat{Dir: AtFDCWD, Path: c.host.Program.Path, Flags: unix.O_CLOEXEC})
 	}
 	c.overlayDirs()
+	c.terminalSocket()
 	born := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
 	c.plan.Namespaces = born | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
 	switch c.cgroup.place.Source {
@@ -44,10 +45,9 @@ func (c *compiler) clone() error {
 	c.pid = c.get(Clone3{Flags: born | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd, Cgroup: c.cgroup.leaf})
 	c.add(SignalMask{})
 	if c.spec.Forward {
-		for _, sig := range forwarded {
-			c.add(Forward{sig, c.pidfd})
-		}
+		c.add(Forward{forwarded, c.heldSignal(), c.pidfd})
 	}
+	c.closeOtherEnd()
 	c.startScope()
 	switch c.id.Method {
 	case userns.NewIDMap:
@@ -61,6 +61,7 @@ func (c *compiler) clone() error {
 		c.whole(Write{c.mapped, one})
 	}
 	c.joinScope()
+	c.takeTerminal()
 	c.add(Waitid{c.pidfd})
 	c.plan.Undo = []Entry{
 		{Stage: Supervisor, Step: PidfdSendSignal{c.pidfd, unix.SIGKILL}, Want: Any},
@@ -84,12 +85,21 @@ func (c *compiler) clone() error {
 	return nil
 }
 
-// forwarded are the signals that a supervisor passes on. Not among them are
-// the stops, which are for the supervisor itself, the faults, and those that
-// the Go runtime uses.
-var forwarded = [...]unix.Signal{
-	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGWINCH, unix.SIGCONT,
-}
+// forwarded are the signals that a supervisor passes on: all that can be caught,
+// but for those that are about the process itself (faults, its children, its
+// limits, a pipe that nobody reads), the stops of a background job, and SIGURG
+// and SIGPROF, which are the Go runtime's own. 32 and 33 are the C library's,
+// whose posix_spawn(3) lets children ignore them.
+var forwarded = func() []unix.Signal {
+	list := []unix.Signal{
+		unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
+		unix.SIGSTKFLT, unix.SIGCONT, unix.SIGTSTP, unix.SIGVTALRM, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR,
+	}
+	for sig := unix.Signal(34); sig <= 64; sig++ {
+		list = append(list, sig)
+	}
+	return list
+}()
 
 // one is what an eventfd is woken with: the number 1.
 var one = func() []byte { s := newStruct(8); s.u64(0, 1); return s }()
@@ -180,5 +190,9 @@ func (c *compiler) startPayload() error {
 		c.add(Clone{unix.CLONE_VM})
 	}
 	c.stage = Payload
+	if c.spec.Init == profiles.PID1Init {
+		c.add(Setpgid{})
+	}
+	c.useTerminal()
 	return nil
 }

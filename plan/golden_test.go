@@ -49,6 +49,15 @@ var goldens = []struct {
 		h.ProcCovered = []string{"/proc/acpi", "/proc/kcore", "/proc/sys"}
 		return h
 	}},
+	{"terminal", strict, func() *plan.Host {
+		h := plantest.NoSubordinate()
+		h.Cgroup = cgroupdelegate.Facts{}
+		for i := range h.Stdio {
+			h.Stdio[i] = plan.Stdio{Open: true, Read: true, Write: true, Kind: plan.Device, Terminal: true}
+		}
+		h.Terminal = plan.Terminal{Rows: 25, Cols: 80, Termios: make([]byte, 36)}
+		return h
+	}},
 	{"delegated-cgroup", func() *plan.Spec {
 		s := strict()
 		for _, p := range []string{"MemoryHigh=50%", "CPUWeight=50", "AllowedCPUs=0-1", "IOWriteBandwidthMax=/dev/sda 10M", "TasksMax=1%"} {

@@ -40,13 +40,35 @@ func TestKeepsToItself(t *testing.T) {
 	}
 }
 
+// TestSession: the payload is never in its caller's session, and never has its
+// caller's terminal unless that was asked for.
 func TestSession(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
-		host := plantest.Ordinary()
-		host.Stdio[2].Terminal = terminal
-		p := compile(t, strict(), host)
-		if got := slices.ContainsFunc(p.Entries, is[plan.Setsid]); got == terminal {
-			t.Errorf("terminal %v: setsid %v", terminal, got)
+		for _, tty := range []plan.TTY{plan.TTYAuto, plan.TTYAlways, plan.TTYNever} {
+			spec, host := strict(), plantest.Ordinary()
+			spec.TTY = tty
+			host.Stdio[2].Terminal = terminal
+			host.Terminal = plan.Terminal{Rows: 25, Cols: 80, Termios: make([]byte, 36)}
+			p := compile(t, spec, host)
+			if !slices.ContainsFunc(p.Entries, is[plan.Setsid]) {
+				t.Errorf("terminal %v, tty %v: no setsid", terminal, tty)
+			}
+			var replaced []plan.FD
+			for _, e := range p.Entries {
+				if d, ok := e.Step.(plan.Dup3); ok && e.Stage == plan.Payload {
+					replaced = append(replaced, d.New)
+				}
+			}
+			var want []plan.FD
+			switch {
+			case tty == plan.TTYAlways:
+				want = []plan.FD{0, 1, 2}
+			case tty == plan.TTYAuto && terminal:
+				want = []plan.FD{2}
+			}
+			if !slices.Equal(replaced, want) {
+				t.Errorf("terminal %v, tty %v: streams %v are a pseudo-terminal, want %v", terminal, tty, replaced, want)
+			}
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/caps"
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -20,7 +22,11 @@ type Spec struct {
 	// Forward makes the supervisor's process pass its signals on to the
 	// payload. That is for a process that runs one jail and nothing else.
 	Forward bool
-	Cgroup  cgroupdelegate.Source
+	// StopSignal is what a payload that is to end is sent; 0: SIGTERM.
+	StopSignal unix.Signal
+	TTY        TTY
+	KeepFDs    []int // descriptors of the caller's that the payload gets as well
+	Cgroup     cgroupdelegate.Source
 	// CgroupNote is why an earlier attempt at a cgroup failed, where this is
 	// the second one, without.
 	CgroupNote string
@@ -65,8 +71,10 @@ type Host struct {
 	Machine    cgroupdelegate.Machine
 	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
 
-	Stdio [3]Stdio
-	Env   []string // the caller's environment
+	Stdio    [3]Stdio
+	Kept     map[int]Stdio // what Spec.KeepFDs are
+	Terminal Terminal      // of the first standard stream that is one
+	Env      []string      // the caller's environment
 
 	// Paths are the sources that the Spec names, as stat(2) shows them from
 	// the caller's side.

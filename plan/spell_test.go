@@ -141,7 +141,22 @@ var spellings = []struct {
 	{plan.Waitid{Pidfd: fd0}, `waitid(P_PIDFD, fd0, [128 bytes], WEXITED, [144 bytes])`},
 	{plan.Reap{Pid: fd0}, `wait4(fd0, NULL, 0, NULL)`},
 	{plan.Exit{}, `exit_group(0)`},
-	{plan.Forward{Signal: unix.SIGTERM, Pidfd: fd0}, `rt_sigaction(SIGTERM, {sa_handler=pidfd_send_signal(fd0), sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}, NULL, 8)`},
+	{
+		plan.Forward{Signals: []unix.Signal{unix.SIGTERM, unix.SIGCONT, 34, 35, 36, 64}, Pidfd: fd0},
+		`rt_sigaction(SIGTERM|SIGCONT|34...36|64, {sa_handler=pidfd_send_signal(fd0), sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}, NULL, 8)`,
+	},
+	{
+		plan.Forward{Signals: []unix.Signal{unix.SIGTERM}, Held: unix.SIGTERM, Pidfd: fd0},
+		`rt_sigaction(SIGTERM, {sa_handler=pidfd_send_signal(fd0) but for SIGTERM, sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}, NULL, 8)`,
+	},
+	{plan.Socketpair{A: fd0, B: fd1}, `socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0, [fd0, fd1])`},
+	{plan.SendFD{Socket: fd0, FD: fd1}, `sendmsg(fd0, {msg_iov=[{"\x00", 1}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[fd1]}]}, 0)`},
+	{plan.ReceiveFD{Socket: fd0}, `recvmsg(fd0, {msg_controllen=24}, MSG_CMSG_CLOEXEC)`},
+	{plan.Ioctl{FD: fd0, Request: plan.Name{Bits: unix.TIOCSCTTY, Name: "TIOCSCTTY"}, Text: "0"}, `ioctl(fd0, TIOCSCTTY, 0)`},
+	{plan.Ioctl{FD: fd0, Request: plan.Name{Bits: unix.TIOCSPGRP, Name: "TIOCSPGRP"}, Data: []byte{2, 0, 0, 0}, Text: "[2]"}, `ioctl(fd0, TIOCSPGRP, [2])`},
+	{plan.Setpgid{}, `setpgid(0, 0)`},
+	{plan.Fchown{FD: fd0, UID: 1000, GID: 1001}, `fchown(fd0, 1000, 1001)`},
+	{plan.KeepFD{FD: 3}, `fcntl(3, F_SETFD, 0)`},
 	{plan.SignalMask{All: true}, `rt_sigprocmask(SIG_SETMASK, ~[], NULL, 8)`},
 	{plan.SignalMask{}, `rt_sigprocmask(SIG_SETMASK, [], NULL, 8)`},
 	{

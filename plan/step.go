@@ -49,6 +49,9 @@ type Writer interface {
 	Ref(b []byte, off int, fd FD, text func() string)
 	// Program is a struct sock_fprog that points to a BPF program.
 	Program(filter []byte)
+	// Rights points to a struct msghdr that carries fd, once it is known, as
+	// SCM_RIGHTS beside one byte.
+	Rights(fd FD)
 	// Null is a null pointer.
 	Null()
 }

@@ -14,6 +14,7 @@ var openFlags = []Name{
 	{0, "O_RDONLY"},
 	{unix.O_WRONLY, "O_WRONLY"},
 	{unix.O_RDWR, "O_RDWR"},
+	{unix.O_NOCTTY, "O_NOCTTY"},
 	{unix.O_CREAT, "O_CREAT"},
 	{unix.O_EXCL, "O_EXCL"},
 	{unix.O_DIRECTORY, "O_DIRECTORY"},

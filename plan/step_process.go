@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/userns"
@@ -215,23 +217,51 @@ func (s SignalMask) Write(w Writer) {
 	w.Int(8)
 }
 
-// Forward is rt_sigaction(2) in the supervisor: a signal that somebody sends
-// to it goes on to the process behind Pidfd, by pidfd_send_signal(2) in the
-// handler itself. One from the terminal does not, since the payload, in the
-// same process group, has got its own.
+// Forward is rt_sigaction(2) in the supervisor, for each signal: one that is
+// sent to it goes on to the process behind Pidfd, by pidfd_send_signal(2) in the
+// handler itself, unless it is Held; and an eventfd of the handler's wakes the
+// supervisor, which counts them.
 type Forward struct {
-	Signal unix.Signal
-	Pidfd  FD
+	Signals []unix.Signal
+	Held    unix.Signal // 0: none
+	Pidfd   FD
 }
 
 func (s Forward) Write(w Writer) {
 	w.Call("rt_sigaction", unix.SYS_RT_SIGACTION)
-	w.Symbol(uint64(s.Signal), unix.SignalName(s.Signal))
+	w.Symbol(0, signals(s.Signals))
 	w.Struct(nil, func() string {
-		return "{sa_handler=pidfd_send_signal(" + s.Pidfd.String() + "), sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}"
+		t := "{sa_handler=pidfd_send_signal(" + s.Pidfd.String() + ")"
+		if s.Held != 0 {
+			t += " but for " + unix.SignalName(s.Held)
+		}
+		return t + ", sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}"
 	})
 	w.Null()
 	w.Int(8)
+}
+
+// signals names a list of them, a run of those in real time by its ends.
+func signals(list []unix.Signal) string {
+	var b strings.Builder
+	for i, sig := range list {
+		name := unix.SignalName(sig)
+		run := name == "" && i > 0 && list[i-1] == sig-1
+		switch {
+		case run && i+1 < len(list) && list[i+1] == sig+1:
+			continue
+		case run:
+			b.WriteString("..." + itoa(int64(sig)))
+			continue
+		case name == "":
+			name = itoa(int64(sig))
+		}
+		if i > 0 {
+			b.WriteString("|")
+		}
+		b.WriteString(name)
+	}
+	return b.String()
 }
 
 // Reap is wait4(2) for a child of init.

@@ -70,6 +70,10 @@ func (t *text) Null()                            { t.arg("NULL") }
 
 func (t *text) Ref(_ []byte, _ int, _ FD, s func() string) { t.arg(s()) }
 
+func (t *text) Rights(fd FD) {
+	t.arg("{msg_iov=[{\"\\x00\", 1}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[" + fd.String() + "]}]}")
+}
+
 func (t *text) Program(filter []byte) {
 	t.arg("{len=" + itoa(int64(len(filter)/8)) + ", filter=...}")
 }

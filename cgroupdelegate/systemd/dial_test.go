@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestDialErrors(t *testing.T) {
@@ -50,7 +51,7 @@ func TestDialErrors(t *testing.T) {
 		for _, path := range tt.paths {
 			addrs = append(addrs, Address{Path: path, Direct: true})
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 4*short)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+4*len(addrs))*short)
 		m, err := Dial(ctx, addrs)
 		cancel()
 		var dial *DialError
@@ -73,6 +74,7 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
+// listenFull returns a socket whose queue of connections is full.
 func listenFull(t *testing.T, path string) string {
 	t.Helper()
 	for i := range 3 {
@@ -95,6 +97,7 @@ func listenFull(t *testing.T, path string) string {
 	return path
 }
 
+// TestDialNext has a manager behind the second address.
 func TestDialNext(t *testing.T) {
 	clean(t)
 	good := func(p *peer) {
@@ -108,7 +111,7 @@ func TestDialNext(t *testing.T) {
 	defer stopClosed()
 	for _, first := range []Address{silent, closed, {Path: "/nonexistent"}} {
 		next, stop := serve(t, true, good)
-		ctx, cancel := context.WithTimeout(t.Context(), 6*short)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*short)
 		m, err := Dial(ctx, []Address{first, next})
 		if err != nil {
 			t.Fatal(err)

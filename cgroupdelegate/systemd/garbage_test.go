@@ -94,6 +94,7 @@ func TestGarbage(t *testing.T) {
 	))
 }
 
+// answers is all that a peer sends in a run that goes well, and what the client waits for from each offset on.
 func answers(bus bool) (all []byte, waiting func(at int) string) {
 	var ends []int
 	var ops []string
@@ -121,6 +122,7 @@ func answers(bus bool) (all []byte, waiting func(at int) string) {
 	}
 }
 
+// TestDisconnect ends the peer's stream at every byte.
 func TestDisconnect(t *testing.T) {
 	clean(t)
 	for _, bus := range []bool{false, true} {
@@ -149,6 +151,7 @@ func TestDisconnect(t *testing.T) {
 	})
 }
 
+// TestDamage changes one byte of the peer's stream after another.
 func TestDamage(t *testing.T) {
 	clean(t)
 	all, _ := answers(false)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// TestGoOn goes on with a manager after a call whose time was over in the middle of a message.
 func TestGoOn(t *testing.T) {
 	clean(t)
 	gaveUp := make(chan struct{})
@@ -64,6 +65,7 @@ func TestGoOn(t *testing.T) {
 	}
 }
 
+// TestTwoJobs waits in another order than the jobs end in.
 func TestTwoJobs(t *testing.T) {
 	clean(t)
 	const second = jobPath + "8"
@@ -143,12 +145,16 @@ func TestListUnits(t *testing.T) {
 	}
 }
 
+// TestNotRead has a peer that takes no bytes after the first: the call is too long for the socket's buffer.
 func TestNotRead(t *testing.T) {
 	clean(t)
+	ctx := limit{t.Context(), make(chan struct{})}
 	over := make(chan struct{})
 	addr, stop := serve(t, false, func(p *peer) {
 		p.greet()
 		p.text(welcome)
+		p.in.ReadByte()
+		close(ctx.over)
 		<-over
 	})
 	defer stop()
@@ -158,10 +164,8 @@ func TestNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), short)
-	defer cancel()
 	scope := wanted
-	scope.PIDs = make([]uint32, 1<<19)
+	scope.PIDs = make([]uint32, 1<<18)
 	const want = "SOCKET: StartTransientUnit(procjail-1.scope): no answer in time"
 	if _, err := m.StartScope(ctx, scope); message(err, addr) != want {
 		t.Errorf("StartScope = %v", err)
@@ -240,6 +244,7 @@ func TestBadStrings(t *testing.T) {
 	}
 }
 
+// BenchmarkStartScope measures this side only: the peer has its answers ready.
 func BenchmarkStartScope(b *testing.B) {
 	all, _ := answers(false)
 	for b.Loop() {

@@ -36,6 +36,9 @@ type peer struct {
 	conn *net.UnixConn
 	in   *bufio.Reader
 	bus  bool
+
+	waiting chan struct{} // closed before the client's Wait
+	over    func()        // ends the client's time
 }
 
 // gone is what a peer's methods panic with when the client has closed.
@@ -91,6 +94,12 @@ func (p *peer) text(s string) { p.raw([]byte(s)) }
 func (p *peer) hang() {
 	io.Copy(io.Discard, p.in)
 	panic(gone{})
+}
+
+// silent lets the client's time end where it waits for an answer that does not come.
+func (p *peer) silent() {
+	p.over()
+	p.hang()
 }
 
 // hangUp sends no more, but keeps reading, so that what was sent arrives.
@@ -235,8 +244,8 @@ func changed() []byte {
 }
 
 // run does what procjail does: it connects, asks for the scope and waits for it, all until ctx ends.
-func run(ctx context.Context, addrs ...Address) error {
-	m, err := Dial(ctx, addrs)
+func run(ctx context.Context, addr Address, beforeWait ...func()) error {
+	m, err := Dial(ctx, []Address{addr})
 	if err != nil {
 		return err
 	}
@@ -245,7 +254,27 @@ func run(ctx context.Context, addrs ...Address) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range beforeWait {
+		f()
+	}
 	return job.Wait(ctx)
+}
+
+// limit is a context whose time is over when the test says so, and not when the machine was busy.
+type limit struct {
+	context.Context
+	over chan struct{}
+}
+
+func (l limit) Done() <-chan struct{} { return l.over }
+
+func (l limit) Err() error {
+	select {
+	case <-l.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 // message is the text of an error, with the name of the socket made the same everywhere.

@@ -9,6 +9,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
+// TestErrorReplies has what systemd replies to StartTransientUnit: src/core/dbus-manager.c:transient_unit_from_message,
+// dbus-scope.c, dbus-unit.c:bus_unit_validate_load_state and bus_unit_queue_job_one, unit.c:unit_pid_attachable,
+// transaction.c, shared/bus-polkit.c; and a bus daemon in its place.
 func TestErrorReplies(t *testing.T) {
 	const (
 		freedesktop = "org.freedesktop.DBus.Error."

@@ -11,6 +11,7 @@ import (
 	"github.com/Emmanuel326/procjail/host"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
 )
 
 // version is set by the Makefile.
@@ -70,8 +71,11 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	if code := opt.degraded(p); code != 0 {
 		return code
 	}
+	if n := spec.Limits.CPUTime; n != profiles.Unlimited {
+		opt.stopping.CPUTime = time.Duration(n) * time.Second
+	}
 	planned := time.Since(began)
-	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get})
+	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get, Stopping: opt.stopping})
 	if err != nil {
 		if withoutCgroup(spec, err) {
 			return opt.start(spec, facts, systemd)
@@ -80,6 +84,9 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	}
 	opt.sayTimes(p, res, planned)
 	opt.ended(spec, res)
+	if res.Reason == launch.Timeout || res.Reason == launch.CPUTime {
+		return 124
+	}
 	return exitStatus(res.Status)
 }
 

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
@@ -31,6 +33,7 @@ type options struct {
 	dryRun   bool
 	verbose  bool
 	quiet    bool
+	stopping launch.Stopping
 	require  []string
 	allow    []string
 	overlays []string // where the changes of --overlay are kept
@@ -123,6 +126,25 @@ func (o *options) flags() *pflag.FlagSet {
 	}), "env", "e", "")
 	fs.Var(o.change("file", envFile), "env-file", "")
 	o.limitFlags(fs)
+	o.endFlags(fs)
+	fs.Var(o.change("when", func(s string) (func(*plan.Spec), error) {
+		t, ok := map[string]plan.TTY{"auto": plan.TTYAuto, "always": plan.TTYAlways, "never": plan.TTYNever}[s]
+		if !ok {
+			return nil, fmt.Errorf("%q: want auto, always or never", s)
+		}
+		return func(spec *plan.Spec) { spec.TTY = t }, nil
+	}), "tty", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) {
+		n, err := strconv.ParseUint(s, 10, 20)
+		if err != nil || n < 3 {
+			return nil, fmt.Errorf("%q: want the number of a descriptor from 3 up", s)
+		}
+		return func(spec *plan.Spec) {
+			if !slices.Contains(spec.KeepFDs, int(n)) {
+				spec.KeepFDs = append(spec.KeepFDs, int(n))
+			}
+		}, nil
+	}), "keep-fd", "")
 	fs.StringVar(&o.seccomp, "seccomp", "", "")
 	fs.Var(o.change("cap", func(s string) (func(*plan.Spec), error) {
 		c, err := caps.Parse(s)
@@ -170,6 +192,53 @@ func (w *words) Set(s string) error {
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// endFlags declares the options for how and when a payload is made to end.
+func (o *options) endFlags(fs *pflag.FlagSet) {
+	o.stopping.Grace = 10 * time.Second
+	duration := func(name string, least time.Duration, to *time.Duration) {
+		fs.Var(o.change("time", func(s string) (func(*plan.Spec), error) {
+			d, err := time.ParseDuration(s)
+			if err != nil || d < least {
+				return nil, fmt.Errorf("time %q: want one such as 500ms, 90s or 1h30m", s)
+			}
+			*to = d
+			return func(*plan.Spec) {}, nil
+		}), name, "")
+	}
+	duration("timeout", time.Millisecond, &o.stopping.Timeout)
+	duration("stop-timeout", 0, &o.stopping.Grace)
+	fs.Var(o.change("time", func(s string) (func(*plan.Spec), error) {
+		n, err := profiles.ParseSeconds(s)
+		return func(spec *plan.Spec) { spec.Limits.CPUTime = n }, err
+	}), "cpu-time", "")
+	fs.Var(o.change("signal", func(s string) (func(*plan.Spec), error) {
+		sig, err := parseSignal(s)
+		o.stopping.Signal = sig
+		return func(spec *plan.Spec) { spec.StopSignal = sig }, err
+	}), "stop-signal", "")
+}
+
+// parseSignal reads a signal's name, with or without SIG, or its number.
+func parseSignal(s string) (unix.Signal, error) {
+	if n, err := strconv.ParseUint(s, 10, 7); err == nil && n >= 1 && n <= 64 {
+		return unix.Signal(n), nil
+	}
+	name := strings.ToUpper(s)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	if n, ok := strings.CutPrefix(name, "SIGRTMIN"); ok {
+		plus, err := strconv.ParseUint("0"+strings.TrimPrefix(n, "+"), 10, 7)
+		if err == nil && 34+plus <= 64 {
+			return unix.Signal(34 + plus), nil
+		}
+	}
+	if sig := unix.SignalNum(name); sig != 0 {
+		return sig, nil
+	}
+	return 0, fmt.Errorf("%q: want a signal such as TERM, SIGINT, RTMIN+3 or 15", s)
+}
 
 // limitFlags declares the options for what the jail may use.
 func (o *options) limitFlags(fs *pflag.FlagSet) {

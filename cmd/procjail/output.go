@@ -104,9 +104,31 @@ func (o *options) ended(spec *plan.Spec, res launch.Result) {
 	if o.quiet {
 		return
 	}
+	sayEnd(spec, res, o.stopping)
 	sayCgroup(spec, res)
 	for _, dir := range o.overlays {
 		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
+	}
+}
+
+// sayEnd prints why procjail ended the payload, where it did.
+func sayEnd(spec *plan.Spec, res launch.Result, s launch.Stopping) {
+	how := ""
+	if res.Killed {
+		how = ", and killed after another " + s.Grace.String()
+		if spec.Init == profiles.PID1Payload {
+			how += ": the payload is PID 1, which gets no signal that it does not handle (pid_namespaces(7))"
+		}
+	}
+	switch res.Reason {
+	case launch.Timeout:
+		say("timeout", "stopped after "+s.Timeout.String()+how)
+	case launch.CPUTime:
+		say("cpu-time", "its "+s.CPUTime.String()+" of processor time were used up"+how)
+	case launch.Interrupted:
+		if res.Killed {
+			say("interrupted", "asked to end"+how)
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ var (
 	mounts      = regexp.MustCompile(`mounts\[\d+\]`)
 	processes   = regexp.MustCompile(`pidfd_open\(\d+`)
 	noCgroup    = regexp.MustCompile(`(?m)^procjail: note: (no cgroup:|the \w+ controller) .*\n`) // test/limits tests that
-	newKernels  = regexp.MustCompile(`(clone3\({flags=)CLONE_VM\|(.*?)\|CLONE_NEWTIME`)          // since Linux 6.2
+	newKernels  = regexp.MustCompile(`(clone3\({flags=)CLONE_VM\|(.*?)\|CLONE_NEWTIME`)           // since Linux 6.2
 )
 
 // people are the ids of whoever runs the test, with what stands before them.

@@ -34,6 +34,15 @@ What it may do:
                              or procjail's own)
       --cap-add CAP          keep a capability in the jail's own user namespace
       --cap-drop CAP         take it back from the profile
+When it ends:
+      --timeout TIME         stop it after a time: 500ms, 90s, 1h30m
+      --cpu-time TIME        or after so much processor time
+      --stop-signal SIGNAL   with which it is asked to end: TERM
+      --stop-timeout TIME    how long it has for that until it is killed: 10s
+What it has of the caller's:
+      --tty auto|always|never
+                             a pseudo-terminal in place of your terminal
+      --keep-fd N            a descriptor of yours besides 0, 1 and 2
 How much it may use, all of its processes together:
       --memory SIZE          512M, 1.5G; infinity
       --memory-swap SIZE     memory and swap together; -1 for any

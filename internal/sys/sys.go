@@ -69,13 +69,48 @@ func PollShortly(fd int) bool {
 	return e == 0 && n == 1
 }
 
-// PollEnd calls ppoll(2) until the process behind pidfd has ended or file, one
-// of a cgroup's, has changed since it was read.
-func PollEnd(pidfd, file int) (ended, changed bool) {
-	fds := [2]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}, {Fd: int32(file), Events: unix.POLLPRI}}
-	_, _ = unix.Ppoll(fds[:], nil, nil)
-	return fds[0].Revents != 0, fds[1].Revents != 0
+// Poll calls ppoll(2) until the process behind pidfd has ended, file, one of a
+// cgroup's, has changed since it was read, one of the other descriptors has
+// something to read, or wait is over; negative waits for ever. A descriptor that
+// is not above 0 is passed over.
+func Poll(pidfd, file int, others [2]int, wait time.Duration) (ended, changed bool, ready [2]bool) {
+	fds := [4]unix.PollFd{
+		{Fd: int32(pidfd), Events: unix.POLLIN},
+		{Fd: int32(file), Events: unix.POLLPRI},
+		{Fd: int32(others[0]), Events: unix.POLLIN},
+		{Fd: int32(others[1]), Events: unix.POLLIN},
+	}
+	for i := range fds {
+		if fds[i].Fd == 0 {
+			fds[i].Fd = -1
+		}
+	}
+	var timeout *unix.Timespec
+	if wait >= 0 {
+		t := unix.NsecToTimespec(wait.Nanoseconds())
+		timeout = &t
+	}
+	if _, err := unix.Ppoll(fds[:], timeout, nil); err != nil {
+		return false, false, ready // EINTR: what the signal was for shows the next time
+	}
+	return fds[0].Revents != 0, fds[1].Revents != 0, [2]bool{fds[2].Revents != 0, fds[3].Revents != 0}
 }
+
+// Eventfd calls eventfd2(2) for a counter that is 0 and never blocks.
+func Eventfd() (int, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	return fd, os.NewSyscallError("eventfd2", err)
+}
+
+// WriteEventfd calls write(2) on an eventfd, which wakes who reads it.
+func WriteEventfd(fd int) error {
+	one := uint64(1)
+	_, err := unix.Write(fd, unsafe.Slice((*byte)(unsafe.Pointer(&one)), 8))
+	return os.NewSyscallError("write", err)
+}
+
+// Kill calls kill(2).
+func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
 
 // ReadEventfd calls read(2) on an eventfd; 0 is one that was never written.
 func ReadEventfd(fd int) (uint64, error) {

@@ -1,0 +1,136 @@
+package sys
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// termiosSize is sizeof(struct termios) of the kernel (asm-generic/termbits.h):
+// four words of flags, the line discipline and 19 characters.
+const termiosSize = 36
+
+// Termios calls ioctl(2) TCGETS.
+func Termios(fd int) ([]byte, error) {
+	b := make([]byte, termiosSize)
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TCGETS, uintptr(unsafe.Pointer(&b[0])))
+	if e != 0 {
+		return nil, os.NewSyscallError("ioctl", e)
+	}
+	return b, nil
+}
+
+// SetTermios calls ioctl(2) TCSETSW: after what was written has been shown.
+func SetTermios(fd int, b []byte) error {
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TCSETSW, uintptr(unsafe.Pointer(&b[0])))
+	if e != 0 {
+		return os.NewSyscallError("ioctl", e)
+	}
+	return nil
+}
+
+// Winsize calls ioctl(2) TIOCGWINSZ.
+func Winsize(fd int) (rows, cols uint16, err error) {
+	size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("ioctl", err)
+	}
+	return size.Row, size.Col, nil
+}
+
+// CopyWinsize gives the terminal to the size of from.
+func CopyWinsize(from, to int) error {
+	size, err := unix.IoctlGetWinsize(from, unix.TIOCGWINSZ)
+	if err == nil {
+		err = unix.IoctlSetWinsize(to, unix.TIOCSWINSZ, size)
+	}
+	return os.NewSyscallError("ioctl", err)
+}
+
+// Socketpair calls socketpair(2) for two ends of a SOCK_SEQPACKET.
+func Socketpair() (a, b int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	return fds[0], fds[1], os.NewSyscallError("socketpair", err)
+}
+
+// ReceiveFD calls recvmsg(2) for one message with a descriptor. -1 is the end of
+// the connection.
+func ReceiveFD(socket int) (int, error) {
+	text, control := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
+	for {
+		n, m, _, _, err := unix.Recvmsg(socket, text, control, unix.MSG_CMSG_CLOEXEC)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return -1, os.NewSyscallError("recvmsg", err)
+		case n == 0:
+			return -1, nil
+		}
+		list, err := unix.ParseSocketControlMessage(control[:m])
+		if err != nil || len(list) != 1 {
+			return -1, os.NewSyscallError("recvmsg", unix.EBADMSG)
+		}
+		fds, err := unix.ParseUnixRights(&list[0])
+		if err != nil || len(fds) != 1 {
+			return -1, os.NewSyscallError("recvmsg", unix.EBADMSG)
+		}
+		return fds[0], nil
+	}
+}
+
+// PollInput calls ppoll(2) until in can be read, or quit, for which it returns
+// false.
+func PollInput(in, quit int) bool {
+	fds := [2]unix.PollFd{{Fd: int32(in), Events: unix.POLLIN}, {Fd: int32(quit), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Ppoll(fds[:], nil, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return false
+		}
+		return fds[1].Revents == 0
+	}
+}
+
+// Read calls read(2). Where a descriptor that does not block has nothing, it
+// waits.
+func Read(fd int, buf []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, buf)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			waitFor(fd, unix.POLLIN)
+		default:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+// WriteAll calls write(2) until all of data is written.
+func WriteAll(fd int, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		switch err {
+		case nil:
+			data = data[n:]
+		case unix.EINTR:
+		case unix.EAGAIN:
+			waitFor(fd, unix.POLLOUT)
+		default:
+			return os.NewSyscallError("write", err)
+		}
+	}
+	return nil
+}
+
+func waitFor(fd int, events int16) {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
+	_, _ = unix.Ppoll(fds[:], nil, nil)
+}

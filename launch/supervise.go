@@ -1,0 +1,290 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+// Stopping is how and when a payload is made to end.
+type Stopping struct {
+	Timeout time.Duration // wall time until it is stopped; 0: none
+	CPUTime time.Duration // processor time of the whole jail, where it has a cgroup; 0: none
+	Signal  unix.Signal   // what it is sent first; 0: SIGTERM
+	Grace   time.Duration // until it is killed after that; 0: at once
+}
+
+// killedTime is how long a jail may take to end once it was killed. Only a
+// process that waits for a device or a file system takes longer.
+const killedTime = 10 * time.Second
+
+// NotEndingError is a jail that was killed and has not ended: it is left to the
+// kernel.
+type NotEndingError struct{ Processes string }
+
+func (e *NotEndingError) Error() string {
+	return "the jail was killed and has not ended after " + killedTime.String() + ": " + e.Processes
+}
+
+// await comes back when init has ended. Meanwhile it does what cannot wait: it
+// ends a payload whose time is over or that somebody wants to end, stops with
+// it, and looks at its memory when that meets its limit.
+func (r *run) await() error {
+	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd) {
+		return nil
+	}
+	r.memory = r.memoryEvents()
+	if r.memory >= 0 {
+		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
+	}
+	if d := r.opt.Stopping.Timeout; d > 0 {
+		r.until = r.began.Add(d)
+	}
+	r.status = -1
+	if r.reports() {
+		r.status = int(r.statusFD())
+	}
+	for {
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [2]int{r.wake, r.status}, r.wait())
+		if ended {
+			return nil
+		}
+		if changed {
+			r.sampleMemory(r.memory)
+		}
+		if ready[0] {
+			r.signals()
+		}
+		if ready[1] {
+			r.stops()
+		}
+		if err := r.deadlines(); err != nil {
+			return err
+		}
+	}
+}
+
+// quiet reports whether nothing is due within the first milliseconds.
+func (r *run) quiet() bool {
+	s := r.opt.Stopping
+	return (s.Timeout == 0 || s.Timeout > 10*time.Millisecond) && s.CPUTime == 0 && r.tty == nil
+}
+
+// wait is the time until the next deadline; negative for none.
+func (r *run) wait() time.Duration {
+	next := time.Duration(-1)
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt()} {
+		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
+			next = max(d, 0)
+		}
+	}
+	return next
+}
+
+// signals sees to those that came to the supervisor. They have gone on to the
+// payload already.
+func (r *run) signals() {
+	_, _ = sys.ReadEventfd(r.wake)
+	now := time.Now()
+	again := false
+	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP} {
+		n := r.came(sig)
+		if n == 0 {
+			continue
+		}
+		// The second one means it. A terminal that is gone sends its own.
+		again = again || sig != unix.SIGHUP && (n > 1 || !r.asked.IsZero() && now.Sub(r.asked) <= r.opt.Stopping.Grace)
+		r.asked = now
+		if sig == unix.SIGTERM || sig == unix.SIGHUP && r.tty != nil {
+			r.stop(Interrupted, sig)
+		}
+	}
+	if again {
+		r.setReason(Interrupted)
+		r.kill()
+	}
+	if r.came(unix.SIGTSTP) > 0 {
+		r.mayStop = true
+	}
+	if r.tty != nil && r.came(unix.SIGWINCH)+r.came(unix.SIGCONT) > 0 {
+		r.tty.resize()
+	}
+}
+
+// stop asks the payload to end, and sets the time to kill it. came is the signal
+// that has gone to it already.
+func (r *run) stop(why Reason, came unix.Signal) {
+	r.setReason(why)
+	sig := r.opt.Stopping.Signal
+	if sig == 0 {
+		sig = unix.SIGTERM
+	}
+	if came != sig {
+		_ = sys.PidfdSendSignal(r.pidfd, sig)
+	}
+	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGCONT) // one that is stopped takes no signal
+	if r.killAt.IsZero() {
+		r.killAt = time.Now().Add(r.opt.Stopping.Grace)
+	}
+}
+
+func (r *run) setReason(why Reason) {
+	if r.why == "" {
+		r.why = why
+	}
+}
+
+// kill ends the jail, whatever state it is in.
+func (r *run) kill() {
+	if !r.giveUpAt.IsZero() {
+		return
+	}
+	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
+	if leaf := r.leaf(); leaf >= 0 {
+		_ = sys.WriteFileAt(leaf, "cgroup.kill", "1")
+	}
+	r.killAt, r.until = time.Time{}, time.Time{}
+	r.giveUpAt = time.Now().Add(killedTime)
+}
+
+func (r *run) deadlines() error {
+	now := time.Now()
+	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	switch {
+	case due(r.giveUpAt):
+		return &NotEndingError{r.notEnding()}
+	case due(r.killAt):
+		r.kill()
+	case due(r.until):
+		r.until = time.Time{}
+		r.stop(Timeout, 0)
+	case due(r.cpuAt()):
+		if r.cpuUsed() >= r.opt.Stopping.CPUTime {
+			r.stop(CPUTime, 0)
+		}
+	}
+	return nil
+}
+
+// cpuAt is when the jail's processor time can be used up at the earliest.
+func (r *run) cpuAt() time.Time {
+	limit := r.opt.Stopping.CPUTime
+	if limit == 0 || r.why != "" || r.leaf() < 0 {
+		return time.Time{}
+	}
+	if r.cpuNext.IsZero() || !time.Now().Before(r.cpuNext) {
+		left := max(limit-r.cpuUsed(), 0)
+		r.cpuNext = time.Now().Add(max(left/time.Duration(runtime.NumCPU()), 10*time.Millisecond))
+		if left == 0 {
+			r.cpuNext = time.Now()
+		}
+	}
+	return r.cpuNext
+}
+
+func (r *run) cpuUsed() time.Duration {
+	fd, err := sys.Openat(r.leaf(), "cpu.stat", unix.O_RDONLY, 0)
+	if err != nil {
+		return 0
+	}
+	defer sys.Close(fd)
+	text, _ := sys.Pread(fd, 4096)
+	u := cgroupdelegate.ParseUsage(map[string]string{"cpu.stat": text})
+	return u.User + u.System
+}
+
+// stops sees to the payload's being stopped. Who stopped it at the terminal, or
+// by SIGTSTP to procjail, wants procjail stopped; who stopped it otherwise does
+// not, least of all the payload itself.
+func (r *run) stops() {
+	n, err := sys.ReadEventfd(r.status)
+	if err != nil {
+		return
+	}
+	r.word |= n & (1<<32 - 1)
+	if n>>32 == 0 || !r.mayStop && r.tty == nil {
+		return
+	}
+	r.mayStop = false
+	if r.tty != nil {
+		r.tty.restore()
+	}
+	_ = sys.Kill(os.Getpid(), unix.SIGSTOP) // SIGCONT goes on to the payload by itself
+	if r.tty != nil {
+		r.tty.raw()
+		r.tty.resize()
+	}
+}
+
+// leaf is the directory of the jail's cgroup, or -1.
+func (r *run) leaf() int {
+	for i := range r.plan.Entries[:r.plan.End] {
+		e := &r.plan.Entries[i]
+		if s, ok := e.Step.(plan.Openat); ok && e.Stage == plan.Supervisor && (s.Path == plan.PayloadLeaf || strings.HasPrefix(s.Path, cgroupdelegate.Prefix)) {
+			return int(max(r.value(e.Out), -1))
+		}
+	}
+	return -1
+}
+
+// notEnding names the processes of the jail that are still there and what they
+// wait in, by proc(5).
+func (r *run) notEnding() string {
+	var list []string
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	mine := strconv.FormatInt(r.initPid(), 10)
+	parents := map[string]bool{mine: true}
+	for range 3 {
+		for _, name := range stats {
+			text, err := sys.ReadFile(name)
+			if err != nil {
+				continue
+			}
+			i := strings.LastIndexByte(text, ')')
+			f := strings.Fields(text[i+1:])
+			pid := filepath.Base(filepath.Dir(name))
+			if i < 0 || len(f) < 2 || !parents[f[1]] && pid != mine || parents[pid] && pid != mine {
+				continue
+			}
+			parents[pid] = true
+			wchan, _ := sys.ReadFile("/proc/" + pid + "/wchan")
+			list = append(list, fmt.Sprintf("%s in state %s (%s)", text[:i+1], f[0], strings.TrimSpace(wchan)))
+		}
+	}
+	if len(list) == 0 {
+		return "nothing of it can be seen"
+	}
+	return strings.Join(list, ", ")
+}
+
+func (r *run) initPid() int64 {
+	for i := range r.plan.Entries {
+		if _, ok := r.plan.Entries[i].Step.(plan.Clone3); ok {
+			return r.prog.board.outcomes[i].result
+		}
+	}
+	return -1
+}
+
+// statusFD is the eventfd that PID 1 writes to.
+func (r *run) statusFD() int64 {
+	for i := range r.plan.Entries {
+		if _, ok := r.plan.Entries[i].Step.(plan.Eventfd); ok {
+			return r.prog.board.outcomes[i].result
+		}
+	}
+	return -1
+}
+
+var errNoDescriptor = errors.New("init ended before it sent the terminal")

@@ -1,0 +1,109 @@
+package limits
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+)
+
+// TestKernelOwnMount: under build a payload may make namespaces, and a cgroup2 of
+// its own shows it its cgroup for writing. nsdelegate (cgroups(7)) keeps the
+// limits from it where it is the caller, its id where it is not; what it makes
+// there ends with the jail.
+func TestKernelOwnMount(t *testing.T) {
+	for _, id := range []string{"subid", "self"} {
+		for _, place := range []string{"systemd", "delegated"} {
+			t.Run(id+"/"+place, func(t *testing.T) {
+				start(t)
+				var got kerneltest.Result
+				if place == "systemd" {
+					got = run(t, []string{"-p", "build", "--id", id, "--memory", "64M", "--pids", "40"}, "descendants")
+				} else {
+					got = inScope(t, `payload -p build --id `+id+` --memory 64M --pids 40 -- "$self" victim descendants; state after`)
+				}
+				t.Logf("%s%s", got.Stdout, got.Stderr)
+				for _, file := range []string{"memory.max", "pids.max", "cpu.max", "memory.oom.group", "cgroup.freeze"} {
+					if strings.Contains(got.Stdout, file+" written") {
+						t.Errorf("%s can be written to", file)
+					}
+				}
+				if got.Code != 0 || got.Stderr != "" {
+					t.Errorf("%+v", got)
+				}
+				if place == "delegated" && !strings.HasSuffix(got.Stdout, "after: enabled [] below [] processes 1\n") {
+					t.Errorf("%s", got.Stdout)
+				}
+			})
+		}
+	}
+}
+
+// TestKernelNested: a jail in a jail has the outer one's limits, whatever it asks
+// for, and says that it has no cgroup of its own.
+func TestKernelNested(t *testing.T) {
+	start(t)
+	got := kerneltest.Run(t, "-q", "-p", "build", "--memory", "96M", "--ro", kerneltest.Binary(t), "--", kerneltest.Binary(t), "--id", "self",
+		"--memory", "1G", "--", self(t), victimWord, "hog", "400")
+	t.Logf("%+v", got)
+	if strings.Contains(got.Stdout, "touched") {
+		t.Error("the inner jail has more than the outer one")
+	}
+}
+
+// TestKernelSmallest: the least memory that can be asked for starts a payload or
+// says what is wrong.
+func TestKernelSmallest(t *testing.T) {
+	start(t)
+	for _, memory := range []string{"1M", "2M", "4M", "8M"} {
+		got := kerneltest.Run(t, "--memory", memory, "true")
+		t.Logf("--memory %s: %+v", memory, got)
+		if got.Code != 0 && !strings.Contains(got.Stderr, "memory") {
+			t.Errorf("--memory %s: %+v", memory, got)
+		}
+	}
+	for _, pids := range []string{"1", "2", "3"} {
+		for _, pid1 := range []string{"init", "payload"} {
+			got := kerneltest.Run(t, "--pid1", pid1, "--pids", pids, "true")
+			t.Logf("--pids %s --pid1 %s: %+v", pids, pid1, got)
+		}
+	}
+}
+
+// TestKernelName: what a payload calls itself is no way to the caller's terminal.
+func TestKernelName(t *testing.T) {
+	start(t)
+	got := kerneltest.Run(t, "--memory", "32M", "perl", "-e", `$0 = "\x1b[2J\n\x9b"; open F, ">/proc/self/comm"; syswrite F, "\x1b[2J\x9b31m"; close F; $x = "a" x 200000000; print length $x`)
+	if got.Code == 127 {
+		t.Skip("probed PATH, found: no perl")
+	}
+	for _, r := range got.Stderr {
+		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 {
+			t.Fatalf("%q", got.Stderr)
+		}
+	}
+	t.Logf("%s", got.Stderr)
+}
+
+// TestKernelTogether: jails that start at once do not meet.
+func TestKernelTogether(t *testing.T) {
+	start(t)
+	var cmds []*exec.Cmd
+	for range 8 {
+		cmd := kerneltest.Command(t, "-q", "--memory", "32M", "true")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds = append(cmds, cmd)
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+}

@@ -1,0 +1,147 @@
+package limits
+
+import (
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+)
+
+// TestKernelEnds: what a payload leaves running ends with it, soon.
+func TestKernelEnds(t *testing.T) {
+	for name, script := range map[string]string{
+		"daemons":        `setsid sleep 600 & (setsid sleep 600 &) ; (sh -c 'trap "" HUP INT TERM; sleep 600' &) ; exit 5`,
+		"stopped":        `sleep 600 & kill -STOP $!; (sh -c 'kill -STOP $$' &) ; sleep 0.2; exit 5`,
+		"a stopped half": `sh -c 'sleep 600 & kill -STOP $$' & sleep 0.2; exit 5`,
+	} {
+		for _, pid1 := range []string{"init", "payload"} {
+			t.Run(name+"/"+pid1, func(t *testing.T) {
+				start(t)
+				began := time.Now()
+				got := kerneltest.Run(t, "-q", "--pid1", pid1, "sh", "-c", script)
+				if got.Code != 5 || got.Stderr != "" {
+					t.Errorf("%+v", got)
+				}
+				if took := time.Since(began); took > 8*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		}
+	}
+}
+
+// TestKernelFrozen: a jail that somebody froze or stopped ends with procjail.
+func TestKernelFrozen(t *testing.T) {
+	for name, halt := range map[string]func(t *testing.T, j *jail){
+		"frozen": func(t *testing.T, j *jail) {
+			if err := os.WriteFile(j.top+"/payload/cgroup.freeze", []byte("1"), 0); err != nil {
+				t.Fatal(err)
+			}
+			for !strings.Contains(text(j.top+"/payload/cgroup.events"), "frozen 1") {
+				time.Sleep(10 * time.Millisecond)
+			}
+		},
+		"stopped": func(t *testing.T, j *jail) {
+			for pid := range strings.FieldsSeq(text(j.top + "/payload/cgroup.procs")) {
+				_ = unix.Kill(number(pid), unix.SIGSTOP)
+			}
+		},
+		"frozen whole": func(t *testing.T, j *jail) {
+			if err := os.WriteFile(j.top+"/cgroup.freeze", []byte("1"), 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start(t)
+			j := startWaiting(t, []string{"-q"})
+			halt(t, j)
+			_ = j.cmd.Process.Kill()
+			_ = j.end(t)
+			nothingLeft(t)
+		})
+	}
+	// With procjail alive it is init that ends, and the rest by cgroup.kill.
+	t.Run("init killed", func(t *testing.T) {
+		start(t)
+		j := startWaiting(t, []string{"-q"})
+		procs := strings.Fields(text(j.top + "/payload/cgroup.procs"))
+		for _, pid := range procs {
+			_ = unix.Kill(number(pid), unix.SIGSTOP)
+		}
+		if err := unix.Kill(number(procs[0]), unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if code := j.end(t); code != 137 {
+			t.Errorf("exit %d, %s", code, j.stderr)
+		}
+	})
+}
+
+// TestKernelKilled kills procjail at moments spread over a start and what comes
+// after: then there is no process, no scope and no directory.
+func TestKernelKilled(t *testing.T) {
+	start(t)
+	const script = `setsid sleep 600 & (setsid sleep 600 &) ; trap '' HUP INT TERM; sleep 600`
+	began := time.Now()
+	if got := kerneltest.Run(t, "-q", "true"); got.Code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	whole := time.Since(began)
+	for i := range 200 {
+		cmd := exec.Command(kerneltest.Binary(t), "-q", "sh", "-c", script)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(rand.Int64N(int64(whole * 5 / 4))))
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if i%50 == 49 {
+			nothingLeft(t)
+			nobodyLeft(t)
+		}
+	}
+}
+
+// nobodyLeft asks until this process has no child: what a jail leaves is given
+// to it, as Clean has arranged.
+func nobodyLeft(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		switch {
+		case err == unix.ECHILD:
+			return
+		case err == unix.EINTR || pid > 0:
+		case time.Now().After(deadline):
+			t.Fatal("processes are left")
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// TestKernelKilledDelegated: in a delegated cgroup nobody but the next procjail
+// can clean up; the jail itself ends at once.
+func TestKernelKilledDelegated(t *testing.T) {
+	start(t)
+	file := filepath.Join(t.TempDir(), "populated")
+	got := inScope(t, `for i in 1 2 3 4 5 6 7 8 9 10; do "$procjail" -q sleep 600 & sleep 0.$i; kill -9 $!; wait $!; done 2>/dev/null
+sleep 1; payload -q true; echo $?; state after; cat "$dir"/procjail-*/cgroup.events 2>/dev/null | grep -c 'populated 1' >`+file)
+	if n := strings.TrimSpace(text(file)); n != "0" && n != "" {
+		t.Errorf("%s leaves still have processes", n)
+	}
+	match(t, "stdout", `0\nafter: enabled \[\] below \[[^\]]*\] processes 1\n`, got.Stdout)
+	if strings.Contains(got.Stdout, "callers") {
+		t.Errorf("%s", got.Stdout)
+	}
+	t.Logf("%s", got.Stdout)
+}

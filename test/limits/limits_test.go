@@ -1,0 +1,199 @@
+package limits
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+)
+
+func errnoOf(err error) string {
+	var e unix.Errno
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &e) && unix.ErrnoName(e) != "":
+		return unix.ErrnoName(e)
+	}
+	return err.Error()
+}
+
+// start prepares a test: what it needs of the host, and that it leaves nothing,
+// neither here nor with systemd.
+func start(t testing.TB) {
+	t.Helper()
+	kerneltest.Unprivileged(t)
+	kerneltest.Require(t, kerneltest.UserNamespaces, kerneltest.Systemd, kerneltest.Controllers)
+	kerneltest.Clean(t)
+	t.Cleanup(func() { nothingLeft(t) })
+}
+
+// nothingLeft asks, for as long as a busy manager may take, until there is no
+// scope and no cgroup of procjail's.
+func nothingLeft(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		dirs := cgroupsNamed(t, "procjail")
+		units := systemctl(t, "list-units", "--all", "--plain", "--no-legend", "procjail-*")
+		if len(dirs) == 0 && units == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left behind: cgroups %q, units %q", dirs, units)
+		}
+	}
+}
+
+// cgroupsNamed are those below the caller's manager whose name begins so.
+func cgroupsNamed(t testing.TB, prefix string) []string {
+	t.Helper()
+	var dirs []string
+	_ = filepath.WalkDir(managerDir(), func(name string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.HasPrefix(entry.Name(), prefix) {
+			dirs = append(dirs, name)
+		}
+		return nil
+	})
+	return dirs
+}
+
+func managerDir() string {
+	uid := strconv.Itoa(os.Getuid())
+	return "/sys/fs/cgroup/user.slice/user-" + uid + ".slice/user@" + uid + ".service"
+}
+
+func systemctl(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("systemctl", append([]string{"--user", "--no-pager"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("systemctl %q: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// self is the test binary, which every view of a jail shows by its path.
+func self(t testing.TB) string {
+	t.Helper()
+	name, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// command is the test binary as a payload, below the options of procjail.
+func command(t testing.TB, options []string, act string, args ...string) *exec.Cmd {
+	t.Helper()
+	argv := append([]string{}, options...)
+	return kerneltest.Command(t, append(append(argv, "--", self(t), victimWord, act), args...)...)
+}
+
+// run runs an act of the victim in a jail.
+func run(t testing.TB, options []string, act string, args ...string) kerneltest.Result {
+	t.Helper()
+	return kerneltest.RunCommand(t, command(t, options, act, args...))
+}
+
+// jail is one that waits for the end of its standard input.
+type jail struct {
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	shown  string // what the payload has shown
+	stderr *strings.Builder
+	top    string // the directory of the cgroup that its leaves are in
+}
+
+// startWaiting returns once the payload runs, which first shows the files.
+func startWaiting(t testing.TB, options []string, files ...string) *jail {
+	t.Helper()
+	return waitReady(t, command(t, options, "wait", files...))
+}
+
+func waitReady(t testing.TB, cmd *exec.Cmd) *jail {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &jail{cmd: cmd, stdin: in, stderr: new(strings.Builder)}
+	cmd.Stderr = j.stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for r := bufio.NewReader(out); ; {
+		line, err := r.ReadString('\n')
+		if line == "ready\n" {
+			break
+		}
+		if err != nil {
+			_ = cmd.Wait()
+			t.Fatalf("the payload said %q%q, %v; stderr %s", j.shown, line, err, j.stderr)
+		}
+		j.shown += line
+	}
+	j.top = filepath.Dir(cgroupOf(t, cmd.Process.Pid))
+	return j
+}
+
+// end ends the payload and returns the exit status.
+func (j *jail) end(t testing.TB) int {
+	t.Helper()
+	j.stdin.Close()
+	_ = j.cmd.Wait()
+	return j.cmd.ProcessState.ExitCode()
+}
+
+// cgroupOf is the directory of a process's cgroup.
+func cgroupOf(t testing.TB, pid int) string {
+	t.Helper()
+	for line := range strings.Lines(text("/proc/" + strconv.Itoa(pid) + "/cgroup")) {
+		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return "/sys/fs/cgroup" + p
+		}
+	}
+	t.Fatalf("process %d has no cgroup: %s", pid, text("/proc/"+strconv.Itoa(pid)+"/cgroup"))
+	return ""
+}
+
+// inScope runs a script in a delegated scope of its own, with what it says of
+// its cgroup by `state` and the victim as `payload`.
+func inScope(t testing.TB, script string) kerneltest.Result {
+	t.Helper()
+	const library = `set -u
+dir=/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)
+state() {
+	below=$(cd "$dir" && for d in */; do [ ! -d "$d" ] || echo "$d"; done | sort | tr '\n' ' ')
+	n=0
+	while read -r _; do n=$((n + 1)); done <"$dir/cgroup.procs"
+	echo "$1: enabled [$(cat "$dir/cgroup.subtree_control")] below [$below] processes $n"
+}
+`
+	cmd := exec.Command("systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes", "sh", "-c",
+		library+`procjail=$1 self=$2; payload() { "$procjail" "$@"; }; `+script, "sh", kerneltest.Binary(t), self(t))
+	return kerneltest.RunCommand(t, cmd)
+}
+
+func match(t testing.TB, what, pattern, got string) {
+	t.Helper()
+	if !regexp.MustCompile("(?s)^" + pattern + "$").MatchString(got) {
+		t.Errorf("%s: %q\nwant %s", what, got, pattern)
+	}
+}
+
+// leafName is that of a leaf in a delegated cgroup.
+var leafName = regexp.MustCompile(`procjail-[0-9]+-[0-9a-z]+/`)
