@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -126,6 +127,35 @@ func awaitEmpty(events int) error {
 			return errors.New("killed, and still not empty after " + emptyTime.String())
 		}
 		sys.PollChange(events, left)
+	}
+}
+
+// rmdir makes an unlinkat(2). A payload that may make namespaces can mount
+// cgroup2 and make cgroups below its own, and they are nobody else's to remove.
+func (r *run) rmdir(i int, s plan.Rmdir) error {
+	err := r.call(i)
+	if errors.Is(err, unix.EBUSY) && s.Dir != plan.AtFDCWD {
+		removeBelow(int(r.value(s.Dir)), s.Path)
+		err = r.call(i)
+	}
+	return err
+}
+
+// removeBelow removes the directories below one, from the inside out. What
+// cannot be removed shows in the call that follows.
+func removeBelow(dir int, name string) {
+	fd, err := sys.Openat(dir, name, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	entries, _ := f.ReadDir(-1)
+	for _, e := range entries {
+		if e.IsDir() {
+			removeBelow(fd, e.Name())
+			_ = sys.Rmdirat(fd, e.Name())
+		}
 	}
 }
 

@@ -240,6 +240,8 @@ func (r *run) entry(i int) error {
 		return r.with(i, s.Events, awaitEmpty)
 	case plan.Flock:
 		return r.lock(i)
+	case plan.Rmdir:
+		return r.rmdir(i, s)
 	case plan.GiveBack:
 		return r.with(i, s.Top, func(fd int) error { return giveBack(fd, s.Child, s.Controllers) })
 	}

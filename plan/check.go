@@ -295,7 +295,7 @@ func initBeforePayload(list []Entry) *OrderError {
 	if first(list, is[ExecFD]) < 0 { // the payload is PID 1
 		return nil
 	}
-	said := first(list, func(e *Entry) bool { d, ok := e.Step.(Dup3); return ok && d.New == 2 })
+	said := first(list, func(e *Entry) bool { d, ok := e.Step.(Dup3); return ok && d.New == 2 && e.Stage == Init })
 	waits := first(list, func(e *Entry) bool {
 		r, ok := e.Step.(Read)
 		return ok && e.Stage == Payload && said >= 0 && r.FD == list[said].Step.(Dup3).Old
@@ -327,8 +327,12 @@ func resultBeforeUse(list []Entry) *OrderError {
 			return broken(list, i, u.missing.String()+" is not known yet")
 		}
 		u.know(e.Out)
-		if c, ok := e.Step.(Clone3); ok {
+		switch c := e.Step.(type) {
+		case Clone3:
 			u.know(c.Pidfd)
+		case Socketpair:
+			u.know(c.A)
+			u.know(c.B)
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ payload -q --cgroup delegated "$self" victim show /proc/self/cgroup; state after
 			"125\n127\nafter: " + one,
 		},
 		{
-			"killed, and the next one cleans up", `"$procjail" -q sleep 60 & sleep 2; kill -9 $!; wait; sleep 1; payload -q true; state after | sed s/procjail-[^.]*//`,
+			"killed, and the next one cleans up", `"$procjail" -q sleep 60 & sleep 2; kill -9 $!; wait; sleep 1; payload -q true; state after | sed "s,procjail-[^ ]*,,"`,
 			"after: enabled [] below [ ] processes 1\n",
 		},
 		{
