@@ -136,7 +136,8 @@ func TestChoose(t *testing.T) {
 		{"root", scope(all), scope(all), place("/user.slice/user-0.slice", false, all)},
 		{
 			"root without", off("systemd has no socket in /run/systemd", "systemctl is-system-running, or --cgroup off"),
-			[2]string{"systemd has no socket in /run/systemd", "systemctl is-system-running, or --cgroup off"}, place("/init.scope", true, nil),
+			[2]string{"systemd has no socket in /run/systemd", "systemctl is-system-running, or --cgroup off"},
+			place("/init.scope", true, nil),
 		},
 		{"container", place("/", true, all), [2]string{noSystemd, without}, place("/", true, all)},
 		{"container below", place("/a", true, nil), [2]string{noSystemd, without}, place("/a", true, nil)},
@@ -145,7 +146,8 @@ func TestChoose(t *testing.T) {
 		{"no systemd, the machine's root", place("/", false, all), [2]string{noSystemd, without}, place("/", false, all)},
 		{
 			"v1", off("this host has cgroup v1 only (memory, pids, cpu)", unified),
-			[2]string{"this host has cgroup v1 only (memory, pids, cpu)", unified}, [2]string{"this host has cgroup v1 only (memory, pids, cpu)", unified},
+			[2]string{"this host has cgroup v1 only (memory, pids, cpu)", unified},
+			[2]string{"this host has cgroup v1 only (memory, pids, cpu)", unified},
 		},
 		{
 			"none", off("no cgroup2 is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup as root"),

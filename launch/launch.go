@@ -77,6 +77,8 @@ type Step struct {
 type Usage struct {
 	Wall, User, System time.Duration
 	MaxRSS             int64 // bytes, of the largest process
+	// Context switches: of their own accord, and when their time was over.
+	Voluntary, Involuntary int64
 }
 
 // Run makes the jail that p describes and waits until it has ended. Nothing of

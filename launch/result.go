@@ -49,6 +49,8 @@ func (r *run) result() (res Result, err error) {
 		User:   time.Duration(usage.Utime.Nano()),
 		System: time.Duration(usage.Stime.Nano()),
 		MaxRSS: usage.Maxrss * 1024,
+
+		Voluntary: usage.Nvcsw, Involuntary: usage.Nivcsw,
 	}
 	if r.reports() {
 		n, err := sys.ReadEventfd(int(r.prog.board.outcomes[status].result))

@@ -273,6 +273,24 @@ func (g *cgroup) lacks(file string) uint64 {
 	return limit
 }
 
+// limitsKept lists the limits of the jail as a whole.
+func (c *compiler) limitsKept() {
+	list := func(settings []cgroupdelegate.Setting, by func(cgroupdelegate.Setting) string) {
+		for _, s := range settings {
+			if name, value, _ := strings.Cut(s.Name, " "); name != "" {
+				c.plan.Limits = append(c.plan.Limits, Limit{name, value, by(s)})
+			}
+		}
+	}
+	list(c.cgroup.settings, func(cgroupdelegate.Setting) string { return "cgroup" })
+	list(c.cgroup.missing, func(s cgroupdelegate.Setting) string {
+		if s.Share == 0 && (s.File == "memory.max" || s.File == "pids.max") {
+			return "rlimit"
+		}
+		return "none"
+	})
+}
+
 // noteCgroup says which limits are not in force, or only in part, and why.
 func (c *compiler) noteCgroup() {
 	g := &c.cgroup

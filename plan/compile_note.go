@@ -11,6 +11,7 @@ import (
 
 // notes says what this host does not give.
 func (c *compiler) notes() {
+	c.limitsKept()
 	c.noteCgroup()
 	if c.spec.Landlock && c.host.Landlock < 2 {
 		c.note(FeatureLandlock, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" of this kernel, 2 is the first of use; the other walls stand")

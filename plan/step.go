@@ -141,6 +141,8 @@ type Plan struct {
 	// Notes are what this host does not give of what the profile asks for, and
 	// what else the caller should know.
 	Notes []Note
+	// Limits are the profile's on the jail as a whole, and what keeps each.
+	Limits []Limit
 	// Namespaces are the CLONE_NEW* flags of those that the payload is in and
 	// the caller is not.
 	Namespaces uint64
@@ -149,6 +151,10 @@ type Plan struct {
 
 	view *view
 }
+
+// Limit is a limit of the profile's, and what keeps it: "cgroup", "rlimit" or
+// "none".
+type Limit struct{ Name, Value, By string }
 
 // Note is one line for standard error and the report.
 type Note struct {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,11 +22,7 @@ type finding struct {
 
 // failStep prints a step that the kernel refused, with the cause if a probe
 // confirms one, and returns the exit status for it.
-func failStep(err error, h *plan.Host, p *plan.Plan) int {
-	var e *launch.StepError
-	if !errors.As(err, &e) {
-		return fail(err)
-	}
+func failStep(e *launch.StepError, h *plan.Host, p *plan.Plan) (finding, int) {
 	say("error", e.Error())
 	f := explain(e, h, p)
 	if f.cause == "" {
@@ -38,9 +33,9 @@ func failStep(err error, h *plan.Host, p *plan.Plan) int {
 		say("remedy", f.remedy)
 	}
 	if f.exit != 0 {
-		return f.exit
+		return f, f.exit
 	}
-	return 125
+	return f, 125
 }
 
 // unknown says what was looked at. A filter around procjail may answer for the

@@ -35,7 +35,7 @@ func procjail(args []string) int {
 	if opt.done {
 		return 0
 	}
-	return run(opt)
+	return opt.reported(func() int { return run(opt) })
 }
 
 // run is the whole of a start: the profile, the host, the plan, the check, the
@@ -43,13 +43,13 @@ func procjail(args []string) int {
 func run(opt *options) int {
 	spec, err := opt.spec()
 	if err != nil {
-		return fail(err)
+		return opt.failed(err)
 	}
 	systemd := &manager{wanted: spec.Cgroup, off: opt.dryRun}
 	defer systemd.close()
 	facts, err := host.Probe(spec, systemd.connect)
 	if err != nil {
-		return fail(err)
+		return opt.failed(err)
 	}
 	if opt.dryRun {
 		facts.ProcCovered = host.ProcCovered()
@@ -60,10 +60,10 @@ func run(opt *options) int {
 func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) int {
 	p, err := plan.Compile(spec, facts)
 	if err != nil {
-		return fail(err)
+		return opt.failed(err)
 	}
 	if err := plan.Check(p); err != nil {
-		return fail(err)
+		return opt.failed(err)
 	}
 	if opt.dryRun {
 		return dryRun(facts, p)
@@ -71,6 +71,7 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	if code := opt.degraded(p); code != 0 {
 		return code
 	}
+	opt.planned(spec, p)
 	if n := spec.Limits.CPUTime; n != profiles.Unlimited {
 		opt.stopping.CPUTime = time.Duration(n) * time.Second
 	}
@@ -80,9 +81,11 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 		if withoutCgroup(spec, err) {
 			return opt.start(spec, facts, systemd)
 		}
-		return failStep(err, facts, p)
+		return opt.failedStep(err, facts, p)
 	}
+	opt.ran(res)
 	opt.sayTimes(p, res, planned)
+	opt.sayUsage(spec, res)
 	opt.ended(spec, res)
 	if res.Reason == launch.Timeout || res.Reason == launch.CPUTime {
 		return 124

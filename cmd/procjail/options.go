@@ -18,6 +18,7 @@ import (
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/report"
 	"github.com/Emmanuel326/procjail/seccomp"
 	"github.com/Emmanuel326/procjail/userns"
 )
@@ -34,10 +35,13 @@ type options struct {
 	verbose  bool
 	quiet    bool
 	stopping launch.Stopping
-	require  []string
-	allow    []string
-	overlays []string // where the changes of --overlay are kept
-	done     bool     // --help or --version has been answered
+
+	reportFile string
+	report     report.Report
+	require    []string
+	allow      []string
+	overlays   []string // where the changes of --overlay are kept
+	done       bool     // --help or --version has been answered
 }
 
 // usageError is a fault in the command line itself.
@@ -171,6 +175,7 @@ func (o *options) flags() *pflag.FlagSet {
 	}), "pid1", "")
 	fs.Var((*words)(&o.require), "require", "")
 	fs.Var((*words)(&o.allow), "allow-degraded", "")
+	fs.StringVar(&o.reportFile, "report", "", "")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")

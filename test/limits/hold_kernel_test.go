@@ -45,8 +45,13 @@ func TestKernelHold(t *testing.T) {
 		{"memory of PID 1", []string{"--memory", "48M", "--pid1", "payload"}, []string{"hog", "200"}, 137, "", oom("48M", largest)},
 		{"tmpfs in memory", []string{"--memory", "48M", "--tmpfs", "/fill:1G"}, []string{"fill", "/fill", "500"}, 137, "", oom("48M", `(; largest: [^\n]*)?`)},
 		{"tmpfs", []string{"--tmpfs", "/fill:8M"}, []string{"fill", "/fill", "500"}, 1, "filled 8 ENOSPC\n", ""},
-		{"forks", []string{"--pids", "30"}, []string{"forks", "100"}, 1, `children [0-9]+ EAGAIN\n`,
-			`procjail: pids: [0-9]+ forks were refused at the limit of 30 processes and threads` + "\nprocjail: remedy: --pids COUNT allows more\n"},
+		{
+			"forks",
+			[]string{"--pids", "30"},
+			[]string{"forks", "100"},
+			1, `children [0-9]+ EAGAIN\n`,
+			`procjail: pids: [0-9]+ forks were refused at the limit of 30 processes and threads` + "\nprocjail: remedy: --pids COUNT allows more\n",
+		},
 		{"fork bomb", []string{"--pids", "30"}, []string{"bomb"}, 1, ".*", `.*procjail: pids: [0-9]+ forks were refused at the limit of 30 processes and threads` + "\nprocjail: remedy: --pids COUNT allows more\n"},
 		{"under every limit", []string{"--memory", "64M", "--pids", "30"}, []string{"hog", "8"}, 0, "touched 8\n", ""},
 	} {
