@@ -93,6 +93,9 @@ func stageOf(p *plan.Plan, i int) int {
 		}
 		return stageLimits
 	}
+	if _, ok := e.Step.(plan.Reap); ok { // of the process that makes the network
+		return stageNet
+	}
 	first, ids, root, left := -1, -1, -1, -1
 	for k, e := range p.Entries {
 		if e.Stage != plan.Init {
