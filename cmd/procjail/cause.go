@@ -24,10 +24,7 @@ type finding struct {
 // confirms one, and returns the exit status for it.
 func failStep(e *launch.StepError, h *plan.Host, p *plan.Plan) (finding, int) {
 	say("error", e.Error())
-	f := explain(e, h, p)
-	if f.cause == "" {
-		f = unknown(e, h, f)
-	}
+	f := diagnose(e, h, p)
 	say("cause", f.cause)
 	if f.remedy != "" {
 		say("remedy", f.remedy)
@@ -36,6 +33,15 @@ func failStep(e *launch.StepError, h *plan.Host, p *plan.Plan) (finding, int) {
 		return f, f.exit
 	}
 	return f, 125
+}
+
+// diagnose is what the probes confirm of a failure, or what they looked at.
+func diagnose(e *launch.StepError, h *plan.Host, p *plan.Plan) finding {
+	f := explain(e, h, p)
+	if f.cause == "" {
+		f = unknown(e, h, f)
+	}
+	return f
 }
 
 // unknown says what was looked at. A filter around procjail may answer for the
@@ -57,6 +63,9 @@ func unknown(e *launch.StepError, h *plan.Host, f finding) finding {
 
 // explain asks the probes that belong to the step and its errno.
 func explain(e *launch.StepError, h *plan.Host, p *plan.Plan) finding {
+	if f := explainCgroup(e, h, p); f.cause != "" {
+		return f
+	}
 	switch s := e.Entry.Step.(type) {
 	case plan.Execve:
 		return explainExec(s, e.Errno, h, p)

@@ -3,7 +3,7 @@ package main
 // usage is written by hand, to be read.
 const usage = `usage: procjail [options] [--] COMMAND [ARG...]
        procjail profile list | show NAME | check FILE
-       procjail doctor [--fix]
+       procjail doctor [--json] [--fix]
        procjail version | help
 
 Runs COMMAND in namespaces of its own, with no capability, behind a seccomp
