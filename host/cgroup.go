@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -70,7 +71,7 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 			// A superblock that is read-only answers before the mode does
 			// (fs/namei.c:sb_permission), so the owner decides.
 			st, serr := sys.StatPath(path.Join(dir, file))
-			c.ReadOnly = err == unix.EROFS && serr == nil && int(st.UID) == os.Geteuid()
+			c.ReadOnly = errors.Is(err, unix.EROFS) && serr == nil && int(st.UID) == os.Geteuid()
 			return c
 		}
 	}
@@ -83,7 +84,7 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 	c.Children = words(dir + "/cgroup.subtree_control")
 	c.Busy = len(words(dir+"/cgroup.procs")) > 0
 	_, err := sys.StatPath(dir + "/cgroup.events")
-	c.Root = err == unix.ENOENT
+	c.Root = errors.Is(err, unix.ENOENT)
 	return c
 }
 

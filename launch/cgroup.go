@@ -238,7 +238,8 @@ func (r *run) sampleMemory(events int) {
 	_, _ = sys.Pread(events, 512) // what is read is what ppoll waits for a change of
 	if now := time.Now(); now.Sub(r.sampled) >= sampleTime {
 		r.sampled = now
-		if list := r.largest(); len(list) > 0 {
+		// One that comes after the kill shows only what is left.
+		if list := r.largest(); len(list) > 0 && (len(r.largestSeen) == 0 || list[0].Memory >= r.largestSeen[0].Memory) {
 			r.largestSeen = list
 		}
 	}
@@ -277,7 +278,7 @@ func (r *run) largest() []Process {
 				p.Memory += n << 10
 			}
 		}
-		if p.Memory != 0 { // it is being killed, and its memory is gone
+		if p.Memory >= 1<<20 { // with less it is PID 1, or is being killed and its memory gone
 			list = append(list, p)
 		}
 	}

@@ -16,8 +16,12 @@ var (
 	held      atomic.Int32 // the signal that it does not send on
 	wake      atomic.Int32 // the eventfd that it wakes the supervisor by
 	signalled [65]uint32   // how often each signal came
-	one       uint64       = 1
 )
+
+// one is what it writes to wake.
+//
+//lint:ignore U1000 it is the handler's
+var one uint64 = 1
 
 // handlerAddress returns where forwardSignal and sigreturn begin
 // (signal_amd64.s, signal_arm64.s).

@@ -47,7 +47,7 @@ func TestKernelDelegated(t *testing.T) {
 		},
 		{
 			"the second ends first", `payload -q sleep 6 & sleep 1; payload -q --pids infinity true; state during | sed 's,\[c.*,,'; wait; state after`,
-			"during: enabled after: " + one,
+			"during: enabled \nafter: " + one,
 		},
 		{
 			"different controllers", `payload -q -P CPUWeight=50 --cpus 1 sleep 2 & sleep 1; payload -q --cpus infinity sleep 4 & wait; state after`, "after: " + one,
@@ -98,7 +98,7 @@ func TestKernelNoBus(t *testing.T) {
 	start(t)
 	kerneltest.Require(t, kerneltest.Strace)
 	trace := filepath.Join(t.TempDir(), "trace")
-	got := inScope(t, `strace -f -qq -e trace=connect,sendmsg -o `+trace+` "$procjail" -q --memory 64M true; echo $?`)
+	got := inScope(t, `strace -f -qq -e signal=none -e trace=connect,sendmsg -o `+trace+` "$procjail" -q --id self --memory 64M true; echo $?`)
 	if got.Stdout != "0\n" {
 		t.Errorf("%+v", got)
 	}
@@ -106,7 +106,7 @@ func TestKernelNoBus(t *testing.T) {
 		t.Errorf("%s", calls)
 	}
 	// And it is seen where there is one.
-	out, err := exec.Command("strace", "-f", "-qq", "-e", "trace=connect", "-o", trace, kerneltest.Binary(t), "-q", "true").CombinedOutput()
+	out, err := exec.Command("strace", "-f", "-qq", "-e", "trace=connect", "-o", trace, kerneltest.Binary(t), "-q", "--id", "self", "true").CombinedOutput()
 	if calls := text(trace); err != nil || !strings.Contains(calls, "/systemd/private") {
 		t.Errorf("%v, %s, %s", err, out, calls)
 	}

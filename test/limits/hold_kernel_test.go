@@ -30,7 +30,7 @@ func TestKernelHold(t *testing.T) {
 	oom := func(limit, largest string) string {
 		return `procjail: oom: killed for memory: it had ` + mib + ` of ` + limit + largest + "\nprocjail: remedy: --memory SIZE allows more\n"
 	}
-	const largest = `(; largest: [a-z.]+ \(pid [0-9]+\) [0-9]+\.[0-9]M(, [^\n]*)?)?`
+	const largest = `(; largest: [a-z.-]+ \(pid [0-9]+\) [0-9]+\.[0-9]M(, [^\n]*)?)?`
 	for _, tt := range []struct {
 		name           string
 		options        []string

@@ -43,14 +43,24 @@ func start(t testing.TB) {
 // scope and no cgroup of procjail's.
 func nothingLeft(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		dirs := cgroupsNamed(t, "procjail")
 		units := systemctl(t, "list-units", "--all", "--plain", "--no-legend", "procjail-*")
 		if len(dirs) == 0 && units == "" {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("left behind: cgroups %q, units %q", dirs, units)
+			var procs []string
+			for _, dir := range dirs {
+				for pid := range strings.FieldsSeq(text(dir + "/cgroup.procs")) {
+					procs = append(procs, dir+" has "+text("/proc/"+pid+"/stat")+text("/proc/"+pid+"/wchan")+" "+text("/proc/"+pid+"/syscall")+text("/proc/"+pid+"/status"))
+				}
+				procs = append(procs, dir+": "+text(dir+"/cgroup.events"))
+			}
+			for _, unit := range strings.Split(units, "\n") { // for the tests after this one
+				_ = exec.Command("systemctl", "--user", "stop", strings.Fields(unit)[0]).Run()
+			}
+			t.Fatalf("left behind: cgroups %q, units %q\n%s", dirs, units, strings.Join(procs, "\n"))
 		}
 	}
 }
@@ -96,7 +106,12 @@ func self(t testing.TB) string {
 func command(t testing.TB, options []string, act string, args ...string) *exec.Cmd {
 	t.Helper()
 	argv := append([]string{}, options...)
-	return kerneltest.Command(t, append(append(argv, "--", self(t), victimWord, act), args...)...)
+	cmd := kerneltest.Command(t, append(append(argv, "--", self(t), victimWord, act), args...)...)
+	cmd.Dir = t.TempDir() // which build shows for writing, also to other ids
+	if err := os.Chmod(cmd.Dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
 }
 
 // run runs an act of the victim in a jail.

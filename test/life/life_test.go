@@ -1,0 +1,260 @@
+// Package life asks how a jail lives and ends: signals, limits of time,
+// terminals, descriptors, and that nothing is left however it ends. The test
+// binary is both sides: procjail is handed the binary itself where no program of
+// the distribution's does what a payload has to do.
+//
+// `make test-faults` sets PROCJAIL_FAULTS, and what is drawn by lot is then
+// drawn as often as it should be.
+package life
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+)
+
+// bound is the time in which whatever is to end must have ended. It is long
+// since the machine may be busy; nothing here ends by itself that soon.
+const bound = 10 * time.Second
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == victimWord {
+		os.Exit(victim(os.Args[2], os.Args[3:]))
+	}
+	os.Exit(m.Run())
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// begin prepares a test: what it needs of the host, and that it leaves nothing.
+func begin(t testing.TB) {
+	t.Helper()
+	kerneltest.Unprivileged(t)
+	kerneltest.Require(t, kerneltest.UserNamespaces)
+	kerneltest.Clean(t)
+}
+
+// eachID runs a test with a subordinate id and with the caller's.
+func eachID(t *testing.T, f func(t *testing.T, id string)) {
+	for _, id := range []string{"subid", "self"} {
+		t.Run(id, func(t *testing.T) {
+			if id == "subid" {
+				kerneltest.Require(t, kerneltest.SubordinateIDs, kerneltest.NewIDMap)
+			}
+			begin(t)
+			f(t, id)
+		})
+	}
+}
+
+// often is how often something is done: full in make test-faults.
+func often(short, full int) int {
+	if os.Getenv("PROCJAIL_FAULTS") != "" {
+		return full
+	}
+	return short
+}
+
+// jail is a procjail that runs.
+type jail struct {
+	t        testing.TB
+	cmd      *exec.Cmd
+	out, err *buffer
+	done     chan struct{}
+	begun    time.Time
+}
+
+// launch starts procjail, in a process group of its own, and waits until
+// its payload has written a first line.
+func launch(t testing.TB, options []string, argv ...string) *jail {
+	t.Helper()
+	j := launchQuietly(t, nil, options, argv...)
+	j.until("ready\n")
+	return j
+}
+
+// launchQuietly does not wait. It runs prepare on the command first.
+func launchQuietly(t testing.TB, prepare func(*exec.Cmd), options []string, argv ...string) *jail {
+	t.Helper()
+	cmd := kerneltest.Command(t, append(append(options[:len(options):len(options)], "--"), argv...)...)
+	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
+	cmd.Stdout, cmd.Stderr = j.out, j.err
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if prepare != nil {
+		prepare(cmd)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(j.done)
+	}()
+	return j
+}
+
+// sh is a shell as a payload.
+func sh(script string) []string { return []string{"sh", "-c", script} }
+
+// self is this binary as a payload.
+func self(t testing.TB, act string, args ...string) []string {
+	t.Helper()
+	name, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{name, victimWord, act}, args...)
+}
+
+// until waits until the payload has written text to standard output.
+func (j *jail) until(text string) {
+	j.t.Helper()
+	for end := time.Now().Add(bound); !strings.Contains(j.out.String(), text); {
+		if time.Now().After(end) {
+			_ = j.cmd.Process.Kill()
+			j.t.Fatalf("%q: no %q in %q; standard error: %q", j.cmd.Args, text, j.out, j.err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (j *jail) signal(sig syscall.Signal) {
+	j.t.Helper()
+	if err := j.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		j.t.Error(err)
+	}
+}
+
+// end waits for procjail's end, for a time that it fails the test after, and
+// returns the exit status, or 128 and the signal that killed procjail itself.
+func (j *jail) end() int {
+	j.t.Helper()
+	select {
+	case <-j.done:
+	case <-time.After(bound):
+		j.t.Errorf("%q has not ended after %v; state %s; %q %q", j.cmd.Args, bound, state(j.cmd.Process.Pid), j.out, j.err)
+		_ = j.cmd.Process.Kill()
+		<-j.done
+	}
+	s := j.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}
+
+// buffer is a bytes.Buffer that may be read while it is written.
+type buffer struct {
+	sync.Mutex
+	b bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.Lock()
+	defer b.Unlock()
+	return b.b.String()
+}
+
+// stat is the fields of proc_pid_stat(5) behind the name: the state, the parent,
+// the process group, the session.
+func stat(pid int) []string {
+	text, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
+	if err != nil {
+		return []string{"gone", "0", "0", "0"}
+	}
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+}
+
+func state(pid int) string { return stat(pid)[0] }
+
+// awaitState waits until a process is in one of the states.
+func awaitState(t testing.TB, pid int, states string) {
+	t.Helper()
+	for end := time.Now().Add(bound); !strings.Contains(states, state(pid)); {
+		if time.Now().After(end) {
+			t.Fatalf("process %d is in state %s, want %s", pid, state(pid), states)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// children are the processes whose parent pid is.
+func children(pid int) []int {
+	var list []int
+	tasks, _ := os.ReadDir("/proc/" + itoa(pid) + "/task")
+	for _, task := range tasks {
+		text, _ := os.ReadFile("/proc/" + itoa(pid) + "/task/" + task.Name() + "/children")
+		for word := range strings.FieldsSeq(string(text)) {
+			n, _ := strconv.Atoi(word)
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// init1 and payload are the processes of a jail as they are numbered outside.
+func (j *jail) init1() int {
+	j.t.Helper()
+	list := children(j.cmd.Process.Pid)
+	if len(list) != 1 {
+		j.t.Fatalf("procjail has the children %v, want one", list)
+	}
+	return list[0]
+}
+
+func (j *jail) payload() int {
+	j.t.Helper()
+	list := children(j.init1())
+	if len(list) == 0 {
+		j.t.Fatal("PID 1 has no child")
+	}
+	return list[0]
+}
+
+// nobodyLeft asks, for up to the bound, until this process has no child at all:
+// what a jail leaves is given to it, as Clean has arranged.
+func nobodyLeft(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(bound); ; {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		switch {
+		case err == unix.ECHILD:
+			return
+		case err == unix.EINTR || pid > 0:
+		case time.Now().After(deadline):
+			t.Fatalf("processes are left: %v", children(os.Getpid()))
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// wrap is a command that is not procjail itself, with its bound.
+func wrap(t testing.TB, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := kerneltest.Command(t)
+	path, err := exec.LookPath(name)
+	if err != nil {
+		kerneltest.RequirePrograms(t, name)
+	}
+	cmd.Path, cmd.Args = path, append([]string{name}, args...)
+	return cmd
+}
