@@ -68,7 +68,7 @@ func Choose(src Source, f Facts) (Place, error) {
 	delegated, noneDelegated := f.delegated(src == Delegated)
 	systemd, noSystemd := f.systemd()
 	switch {
-	case f.Mount == "":
+	case f.Mount == "" || f.ReadOnly:
 		p := f.noMount()
 		if src == Auto {
 			return p, nil
@@ -113,11 +113,6 @@ func (f Facts) delegated(asked bool) (Place, *Error) {
 		return Place{Source: Delegated, Top: f.Parent.Path, Controllers: f.Parent.Controllers}, nil
 	case free(f.Own):
 		return Place{Source: Delegated, Top: f.Own.Path, Empty: !f.Own.Root, Controllers: f.Own.Controllers}, nil
-	case f.Own.ReadOnly:
-		return Place{}, &Error{
-			Delegated, "cgroup2 is mounted read-only at " + f.Mount,
-			"start the container with a cgroup namespace of its own and /sys/fs/cgroup writable",
-		}
 	}
 	why := "the cgroup " + f.Own.Path + " is not yours to make children in"
 	if f.Own.Writable {
@@ -142,7 +137,15 @@ func (f Facts) systemd() (Place, *Error) {
 	}
 }
 
+// noMount is for a host with no cgroup2 to write to. systemd would make a scope
+// also where it is read-only, but nobody could put a limit into it.
 func (f Facts) noMount() Place {
+	if f.ReadOnly {
+		return Place{
+			Source: Off, Why: "cgroup2 is mounted read-only at " + f.Mount,
+			Remedy: "start the container with a cgroup namespace of its own and /sys/fs/cgroup writable",
+		}
+	}
 	if len(f.V1) > 0 {
 		return Place{
 			Source: Off, Why: "this host has cgroup v1 only (" + strings.Join(f.V1, ", ") + ")",

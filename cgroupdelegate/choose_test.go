@@ -47,7 +47,10 @@ var hosts = map[string]Facts{
 		Own: Cgroup{Path: "/a", Writable: true, Busy: true}, Parent: Cgroup{Path: "/", Writable: true, Busy: true, Controllers: all},
 	},
 	"container read-only": {
-		Mount: mount, Manager: noManager, Own: Cgroup{Path: "/", ReadOnly: true},
+		Mount: mount, ReadOnly: true, Manager: noManager, Own: Cgroup{Path: "/"},
+	},
+	"read-only, with systemd": { // a toolbox, with the host's runtime directory in it
+		Mount: mount, ReadOnly: true, Systemd: true, Manager: userManager, Own: Cgroup{Path: user + "/app.slice/terminal.scope"},
 	},
 	"container not mine": {Mount: mount, Manager: noManager, Own: Cgroup{Path: "/"}},
 	"above the namespace": {
@@ -141,7 +144,8 @@ func TestChoose(t *testing.T) {
 		},
 		{"container", place("/", true, all), [2]string{noSystemd, without}, place("/", true, all)},
 		{"container below", place("/a", true, nil), [2]string{noSystemd, without}, place("/a", true, nil)},
-		{"container read-only", off(readOnly, namespace), [2]string{noSystemd, without}, [2]string{readOnly, namespace}},
+		{"container read-only", off(readOnly, namespace), [2]string{readOnly, namespace}, [2]string{readOnly, namespace}},
+		{"read-only, with systemd", off(readOnly, namespace), [2]string{readOnly, namespace}, [2]string{readOnly, namespace}},
 		{"container not mine", off(notMine("/"), runScope), [2]string{noSystemd, without}, [2]string{notMine("/"), runScope}},
 		{"no systemd, the machine's root", place("/", false, all), [2]string{noSystemd, without}, place("/", false, all)},
 		{

@@ -4,10 +4,11 @@ import "strings"
 
 // Facts are what a host says about the cgroups of a process.
 type Facts struct {
-	Mount  string   // where cgroup2 is mounted; empty: nowhere
-	V1     []string // controllers that are bound to cgroup v1, from /proc/self/cgroup
-	Own    Cgroup   // the one that the process is in
-	Parent Cgroup   // the one above it; no Path: there is none to be seen
+	Mount    string   // where cgroup2 is mounted; empty: nowhere
+	ReadOnly bool     // so that nobody writes to it here, whoever owns it
+	V1       []string // controllers that are bound to cgroup v1, from /proc/self/cgroup
+	Own      Cgroup   // the one that the process is in
+	Parent   Cgroup   // the one above it; no Path: there is none to be seen
 
 	// Manager is systemd: the caller's, or for root the system's.
 	Manager Manager
@@ -18,7 +19,6 @@ type Facts struct {
 type Cgroup struct {
 	Path        string   // below Facts.Mount; "/" is the top of what is seen
 	Writable    bool     // its directory, cgroup.procs and cgroup.subtree_control
-	ReadOnly    bool     // the caller's, but mounted read-only
 	Delegated   bool     // systemd gave it away for good
 	Inside      bool     // one above it is Delegated
 	Busy        bool     // it has processes of its own
@@ -52,7 +52,7 @@ func (f Facts) String() string {
 		s += ", delegated"
 	case f.Own.Writable:
 		s += ", writable"
-	case f.Own.ReadOnly:
+	case f.ReadOnly:
 		s += ", read-only"
 	}
 	if len(f.Own.Controllers) > 0 {

@@ -47,6 +47,8 @@ func cgroups(uid int) cgroupdelegate.Facts {
 		f.Mount = ""
 		return f
 	}
+	flags, _ := sys.MountFlags(f.Mount)
+	f.ReadOnly = flags&unix.ST_RDONLY != 0
 	// "/.." begins a path above the root of this cgroup namespace.
 	if !strings.HasPrefix(own, "/..") {
 		f.Own = cgroup(f.Mount, own)
@@ -67,11 +69,7 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 	c := cgroupdelegate.Cgroup{Path: name}
 	dir := path.Join(mount, name)
 	for _, file := range [...]string{"cgroup.procs", "cgroup.subtree_control", ""} {
-		if err := sys.Writable(path.Join(dir, file)); err != nil {
-			// A superblock that is read-only answers before the mode does
-			// (fs/namei.c:sb_permission), so the owner decides.
-			st, serr := sys.StatPath(path.Join(dir, file))
-			c.ReadOnly = errors.Is(err, unix.EROFS) && serr == nil && int(st.UID) == os.Geteuid()
+		if sys.Writable(path.Join(dir, file)) != nil {
 			return c
 		}
 	}

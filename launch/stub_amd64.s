@@ -90,6 +90,11 @@ sleep: // ppoll(fds, 2, NULL, NULL, 8)
 	NEGQ DI
 	MOVL 64(SP), SI
 	SYSCALL
+	TESTQ AX, AX
+	JGE  sleep
+	MOVQ $62, AX // ESRCH: it has no group yet, or has left it: kill(payload, signo)
+	MOVQ R13, DI
+	SYSCALL
 	JMP  sleep
 
 payload:

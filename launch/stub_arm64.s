@@ -78,6 +78,9 @@ sleep: // ppoll(fds, 2, NULL, NULL, 8)
 	NEG  R20, R0 // kill(-payload, signo)
 	MOVD $129, R8
 	SVC
+	TBZ  $63, R0, sleep
+	MOVD R20, R0 // ESRCH: it has no group yet, or has left it: kill(payload, signo)
+	SVC
 	B    sleep
 
 payload:

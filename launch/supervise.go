@@ -29,6 +29,14 @@ type Stopping struct {
 // process that waits for a device or a file system takes longer.
 const killedTime = 10 * time.Second
 
+// oneWish is the time within which two signals are one: timeout(1) sends its own
+// to its child and then to the process group that the child is in.
+const oneWish = 100 * time.Millisecond
+
+// leastGrace is how long after a first signal a second one kills at least: with
+// a grace of 0 too, somebody may press ^C twice.
+const leastGrace = 2 * time.Second
+
 // NotEndingError is a jail that was killed and has not ended: it is left to the
 // kernel.
 type NotEndingError struct{ Processes string }
@@ -99,13 +107,14 @@ func (r *run) signals() {
 	now := time.Now()
 	again := false
 	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP} {
-		n := r.came(sig)
-		if n == 0 {
+		if r.came(sig) == 0 {
 			continue
 		}
 		// The second one means it. A terminal that is gone sends its own.
-		again = again || sig != unix.SIGHUP && (n > 1 || !r.asked.IsZero() && now.Sub(r.asked) <= r.opt.Stopping.Grace)
-		r.asked = now
+		if since := now.Sub(r.asked); r.asked.IsZero() || since > oneWish {
+			again = again || sig != unix.SIGHUP && !r.asked.IsZero() && since <= max(r.opt.Stopping.Grace, leastGrace)
+			r.asked = now
+		}
 		if sig == unix.SIGTERM || sig == unix.SIGHUP && r.tty != nil {
 			r.stop(Interrupted, sig)
 		}

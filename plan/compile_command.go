@@ -151,6 +151,9 @@ func (c *compiler) exec() error {
 	}
 	if c.spec.Init == profiles.PID1Init {
 		c.stage = Init
+		// As the payload does, for PID 1 passes signals on to that group from its
+		// first instruction on. ESRCH: the payload has failed.
+		c.add(Setpgid{int(c.payloadPid()[0] - '0')}).Skip = [2]Errno{Errno(unix.ESRCH)}
 		c.add(Dup3{c.alive, 0})
 		c.add(Dup3{c.status, 1})
 		c.add(Dup3{c.ready, 2})

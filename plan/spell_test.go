@@ -155,6 +155,7 @@ var spellings = []struct {
 	{plan.Ioctl{FD: fd0, Request: plan.Name{Bits: unix.TIOCSCTTY, Name: "TIOCSCTTY"}, Text: "0"}, `ioctl(fd0, TIOCSCTTY, 0)`},
 	{plan.Ioctl{FD: fd0, Request: plan.Name{Bits: unix.TIOCSPGRP, Name: "TIOCSPGRP"}, Data: []byte{2, 0, 0, 0}, Text: "[2]"}, `ioctl(fd0, TIOCSPGRP, [2])`},
 	{plan.Setpgid{}, `setpgid(0, 0)`},
+	{plan.Setpgid{Pid: 2}, `setpgid(2, 2)`},
 	{plan.Fchown{FD: fd0, UID: 1000, GID: 1001}, `fchown(fd0, 1000, 1001)`},
 	{plan.KeepFD{FD: 3}, `fcntl(3, F_SETFD, 0)`},
 	{plan.SignalMask{All: true}, `rt_sigprocmask(SIG_SETMASK, ~[], NULL, 8)`},

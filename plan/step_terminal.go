@@ -55,13 +55,14 @@ func (s Ioctl) Write(w Writer) {
 	w.Struct(s.Data, func() string { return s.Text })
 }
 
-// Setpgid is setpgid(2) of the caller: a process group of its own.
-type Setpgid struct{}
+// Setpgid is setpgid(2): a process group of its own for Pid, a process id inside
+// the jail; 0 is the caller.
+type Setpgid struct{ Pid int }
 
 func (s Setpgid) Write(w Writer) {
 	w.Call("setpgid", unix.SYS_SETPGID)
-	w.Int(0)
-	w.Int(0)
+	w.Int(int64(s.Pid))
+	w.Int(int64(s.Pid))
 }
 
 // Fchown is fchown(2).

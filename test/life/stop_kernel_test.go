@@ -13,10 +13,13 @@ import (
 )
 
 const (
-	stubborn = `trap '' HUP INT QUIT TERM; echo ready; while :; do sleep 1; done`
-	careful  = `trap 'sleep 0.2; echo cleaned; exit 5' HUP INT QUIT TERM; echo ready; while :; do sleep 0.02; done`
-	// A payload that forks and ends, and so do its children, for ever.
-	fleeing = `b() { b & exit; }; trap '' HUP INT QUIT TERM; echo ready; b & b & while :; do sleep 1; done`
+	// A shell says on standard error what a signal did to its child.
+	stubborn = `exec 2>/dev/null; trap '' HUP INT QUIT TERM; echo ready; while :; do sleep 1; done`
+	careful  = `exec 2>/dev/null; trap 'sleep 0.2; echo cleaned; exit 5' HUP INT QUIT TERM; echo ready; while :; do sleep 0.02; done`
+	// Payloads that fork and end, and so do their children, for ever; and that
+	// fork as much as they may.
+	fleeing = `trap '' HUP INT QUIT TERM; X='sh -c "$X" & exit'; export X; echo ready; sh -c "$X" & sh -c "$X" & while :; do :; done 2>/dev/null`
+	bomb    = `exec 2>/dev/null; trap '' HUP INT QUIT TERM; X='sh -c "$X" & sh -c "$X" & while :; do :; done'; export X; echo ready; sh -c "$X" & while :; do :; done`
 )
 
 // TestKernelStopping: whatever a payload does, procjail ends within a bound,
@@ -50,7 +53,7 @@ func TestKernelStopping(t *testing.T) {
 		{"SIGINT, trap", "", sh(careful), []syscall.Signal{unix.SIGINT}, 5, "cleaned\n", "", 0},
 		{"SIGQUIT, trap", "", sh(careful), []syscall.Signal{unix.SIGQUIT}, 5, "cleaned\n", "", 0},
 		{"SIGTERM, ignored", "--stop-timeout 300ms", sh(stubborn), []syscall.Signal{unix.SIGTERM}, killed, "", `procjail: interrupted: asked to end, and killed after another 300ms\n`, 300 * time.Millisecond},
-		{"SIGTERM is the stop signal", "--stop-signal USR1", sh(`trap 'echo term' TERM; trap 'echo usr1; exit 6' USR1; echo ready; while :; do sleep 0.02; done`), []syscall.Signal{unix.SIGTERM}, 6, "usr1\n", "", 0},
+		{"SIGTERM is the stop signal", "--stop-signal USR1", sh(`exec 2>/dev/null; trap 'echo term' TERM; trap 'echo usr1; exit 6' USR1; echo ready; while :; do sleep 0.02; done`), []syscall.Signal{unix.SIGTERM}, 6, "usr1\n", "", 0},
 		{"second SIGINT", "", sh(stubborn), []syscall.Signal{unix.SIGINT, unix.SIGINT}, killed, "", `procjail: interrupted: .*\n`, 0},
 		{"second SIGQUIT", "", sh(stubborn), []syscall.Signal{unix.SIGQUIT, unix.SIGQUIT}, killed, "", `procjail: interrupted: .*\n`, 0},
 		{"SIGINT, then SIGTERM", "", sh(stubborn), []syscall.Signal{unix.SIGINT, unix.SIGTERM}, killed, "", `procjail: interrupted: .*\n`, 0},
@@ -61,7 +64,7 @@ func TestKernelStopping(t *testing.T) {
 		{"stopped, ignoring", "--stop-timeout 200ms", sh(`trap '' TERM; echo ready; while :; do kill -STOP $$; done`), []syscall.Signal{unix.SIGTERM}, killed, "", `procjail: interrupted: .*\n`, 0},
 		{"stopped, timeout", "--timeout 500ms", sh(`echo ready; kill -STOP $$; sleep 100`), nil, 124, "", `procjail: timeout: .*\n`, 0},
 		{"fork loop", "--timeout 700ms --stop-timeout 200ms", sh(fleeing), nil, 124, "", `procjail: timeout: .*\n`, 0},
-		{"fork bomb", "--timeout 700ms --stop-timeout 200ms", sh(`trap '' HUP INT QUIT TERM; echo ready; f() { f & f & f; }; f 2>/dev/null; while :; do sleep 1; done`), nil, 124, "", `(?s).*procjail: timeout: .*\n`, 0},
+		{"fork bomb", "--timeout 700ms --stop-timeout 200ms", sh(bomb), nil, 124, "", `(?s).*procjail: timeout: .*\n`, 0},
 		{"traced", "--profile build --rw /tmp --timeout 700ms --stop-timeout 200ms", self(t, "traced"), nil, 124, "", `procjail: timeout: .*\n`, 0},
 		{"PID 1", "--pid1 payload --stop-timeout 300ms", sh("echo ready; sleep 100; :"), []syscall.Signal{unix.SIGTERM}, killed, "", `procjail: interrupted: .*300ms: the payload is PID 1, which gets no signal that it does not handle \(pid_namespaces\(7\)\)\n`, 300 * time.Millisecond},
 		{"PID 1, timeout", "--pid1 payload --timeout 500ms --stop-timeout 300ms", sh("echo ready; sleep 100; :"), nil, 124, "", `procjail: timeout: .*300ms: the payload is PID 1.*\n`, 0},

@@ -31,7 +31,8 @@ func victim(act string, args []string) int {
 	case "echo": // prints the number of each signal that comes, and lets a child do so
 		echo("payload")
 		if len(args) > 0 {
-			break
+			fmt.Println("ready")
+			forever()
 		}
 		child := exec.Command("/proc/self/exe", victimWord, "echo-child")
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr

@@ -65,6 +65,13 @@ func TestKernelSmallest(t *testing.T) {
 			t.Errorf("--memory %s: %+v", memory, got)
 		}
 	}
+	// Here init is born in its cgroup, and what it does before it is the payload
+	// counts; procjail, whose memory it shares until then, must outlive it.
+	scope := inScope(t, `for m in 1M 2M 4M; do payload --memory $m true; echo $m $?; done; state after`)
+	t.Logf("delegated: %+v", scope)
+	if !strings.HasSuffix(scope.Stdout, "after: enabled [] below [] processes 1\n") || strings.Contains(scope.Stderr, "Killed") {
+		t.Errorf("delegated: %+v", scope)
+	}
 	for _, pids := range []string{"1", "2", "3"} {
 		for _, pid1 := range []string{"init", "payload"} {
 			got := kerneltest.Run(t, "--pid1", pid1, "--pids", pids, "true")
