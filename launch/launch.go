@@ -153,7 +153,8 @@ type run struct {
 // plan's end comes after either.
 func (r *run) supervise() error {
 	err := r.entries(r.plan.Entries[:r.plan.End])
-	if err != nil && r.pidfd != 0 {
+	var stuck *NotEndingError // the undo list would wait for it
+	if err != nil && r.pidfd != 0 && !errors.As(err, &stuck) {
 		r.undo()
 	}
 	for i := r.plan.End; i < len(r.plan.Entries); i++ {
@@ -167,67 +168,50 @@ func (r *run) supervise() error {
 	return err
 }
 
-// entries makes those of the list that are the supervisor's.
+// entries makes those of the list that are the supervisor's. The programs that
+// map ids run side by side.
 func (r *run) entries(list []plan.Entry) error {
-	for index := 0; index < len(list); index++ {
-		if list[index].Stage != plan.Supervisor {
+	for i := 0; i < len(list); i++ {
+		if list[i].Stage != plan.Supervisor {
 			continue
 		}
-		switch s := list[index].Step.(type) {
-		case plan.SignalMask: // cloneAndRun's
-			r.prog.board.set(index, 0)
-		case plan.Clone3:
-			if err := r.clone3(index, s); err != nil {
-				return err
-			}
-		case plan.Forward:
-			if err := r.forward(index, s); err != nil {
-				return err
-			}
-		case plan.Newidmap:
+		if isNewidmap(list[i]) {
 			n := 1
-			for index+n < len(list) && isNewidmap(list[index+n]) {
+			for i+n < len(list) && isNewidmap(list[i+n]) {
 				n++
 			}
-			if err := r.newidmaps(index, n); err != nil {
+			if err := r.newidmaps(i, n); err != nil {
 				return err
 			}
-			index += n - 1
-		case plan.Waitid:
-			if err := r.await(); err != nil {
-				return err
-			}
-			if r.tty != nil {
-				r.tty.end()
-			}
-			if err := r.call(index); err != nil {
-				return err
-			}
-		case plan.Socketpair:
-			if err := r.socketpair(index, s); err != nil {
-				return err
-			}
-		case plan.ReceiveFD:
-			if err := r.takeTerminal(index, s); err != nil {
-				return err
-			}
-		case plan.WriteMap:
-			if err := r.writeMap(index, s); err != nil {
-				return err
-			}
-		default:
-			if err := r.entry(index); err != nil {
-				return err
-			}
+			i += n - 1
+			continue
+		}
+		if err := r.entry(i); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// entry makes one of those that stand for themselves: a system call, or a step
-// of a cgroup's. One that needs a result that never came is passed over.
+// entry makes one entry: a system call, or what stands for several. One that
+// needs a result that never came is passed over.
 func (r *run) entry(i int) error {
 	switch s := r.plan.Entries[i].Step.(type) {
+	case plan.SignalMask: // cloneAndRun's
+		r.prog.board.set(i, 0)
+		return nil
+	case plan.Clone3:
+		return r.clone3(i, s)
+	case plan.Forward:
+		return r.forward(i, s)
+	case plan.WriteMap:
+		return r.writeMap(i, s)
+	case plan.Waitid:
+		return r.waitid(i)
+	case plan.Socketpair:
+		return r.socketpair(i, s)
+	case plan.ReceiveFD:
+		return r.takeTerminal(i, s)
 	case plan.StartScope:
 		return r.startScope(i, s)
 	case plan.AwaitScope:
@@ -246,6 +230,17 @@ func (r *run) entry(i int) error {
 		return r.rmdir(i, s)
 	case plan.GiveBack:
 		return r.with(i, s.Top, func(fd int) error { return giveBack(fd, s.Child, s.Controllers) })
+	}
+	return r.call(i)
+}
+
+// waitid makes the entry that waits for the end of init.
+func (r *run) waitid(i int) error {
+	if err := r.await(); err != nil {
+		return err
+	}
+	if r.tty != nil {
+		r.tty.end()
 	}
 	return r.call(i)
 }

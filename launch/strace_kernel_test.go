@@ -86,7 +86,7 @@ func TestKernelDryRunIsTheStart(t *testing.T) {
 // blind leaves out the strings of what comes after PR_SET_DUMPABLE: from then
 // on not even strace may read the process's memory.
 func blind(list []call) {
-	undumpable := len(list) > 0 && strings.HasPrefix(list[0].text, "prlimit64")
+	undumpable := len(list) > 0 && strings.HasPrefix(list[0].text, "setpgid")
 	for i, c := range list {
 		if undumpable {
 			name, rest, _ := strings.Cut(c.text, " ")
@@ -164,7 +164,7 @@ func stageOf(calls []call) string {
 		return "init"
 	case strings.HasPrefix(first, "unshare CLONE_NEWNET"):
 		return "network"
-	case strings.HasPrefix(first, "prlimit64 RLIMIT_CORE"):
+	case strings.HasPrefix(first, "setpgid"):
 		return "payload"
 	}
 	return "supervisor"
