@@ -14,4 +14,8 @@ require (
 	golang.org/x/sys v0.38.0
 )
 
-require golang.org/x/tools v0.26.0 // indirect
+require (
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
+	golang.org/x/text v0.31.0 // indirect
+	golang.org/x/tools v0.38.0 // indirect
+)

@@ -1,0 +1,169 @@
+package report_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/Emmanuel326/procjail/report"
+)
+
+const schemaFile = "../docs/report.schema.json"
+
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// whole has every field, none of which is zero.
+func whole() *report.Report {
+	status := 0
+	r := &report.Report{
+		Status: &status, Error: &report.Failure{}, Usage: &report.Usage{}, Degraded: []report.Note{{}}, Limits: []report.Limit{{}},
+	}
+	for _, v := range []any{r, r.Error, r.Usage, &r.Degraded[0], &r.Limits[0]} {
+		fill(reflect.ValueOf(v).Elem())
+	}
+	r.Version, r.Reason, r.PID1 = report.Version, "setup-failed", "init"
+	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By = "init", "cgroup", "cgroup", "rusage"
+	return r
+}
+
+func fill(v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("x")
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Int, reflect.Int64:
+			f.SetInt(1)
+		case reflect.Uint64:
+			f.SetUint(1)
+		case reflect.Float64:
+			f.SetFloat(0.5)
+		case reflect.Slice:
+			if f.Type().Elem().Kind() == reflect.String {
+				f.Set(reflect.ValueOf([]string{"x"}))
+			}
+		}
+	}
+}
+
+func write(t *testing.T, r *report.Report) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "r.json")
+	f, err := report.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(name); err == nil {
+		t.Error("the file is there before it is written")
+	}
+	if err := f.Write(r); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestSchema(t *testing.T) {
+	least := &report.Report{Version: report.Version, Reason: "exited", Command: []string{"true"}, Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}}
+	for name, r := range map[string]*report.Report{"whole": whole(), "least": least} {
+		text, err := os.ReadFile(write(t, r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema(t).Validate(v); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+}
+
+// TestSchemaHasNoMore compares the names of the schema with those of the report
+// that has everything.
+func TestSchemaHasNoMore(t *testing.T) {
+	var doc, got map[string]any
+	text, err := os.ReadFile(schemaFile)
+	if err == nil {
+		err = json.Unmarshal(text, &doc)
+	}
+	if err == nil {
+		text, err = os.ReadFile(write(t, whole()))
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &got)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, have []string
+	names(&want, "", doc)
+	values(&have, "", got)
+	slices.Sort(want)
+	slices.Sort(have)
+	if !slices.Equal(want, slices.Compact(have)) {
+		t.Errorf("the schema has\n%v\nthe report has\n%v", want, have)
+	}
+}
+
+func names(out *[]string, at string, schema map[string]any) {
+	if items, ok := schema["items"].(map[string]any); ok {
+		names(out, at, items)
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	for name, p := range properties {
+		*out = append(*out, at+"."+name)
+		names(out, at+"."+name, p.(map[string]any))
+	}
+}
+
+func values(out *[]string, at string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, p := range v {
+			*out = append(*out, at+"."+name)
+			values(out, at+"."+name, p)
+		}
+	case []any:
+		for _, p := range v {
+			values(out, at, p)
+		}
+	}
+}
+
+// TestNothingHalf: where the report cannot be written there is no file of any name.
+func TestNothingHalf(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "r.json")
+	f, err := report.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(name, 0o755); err != nil { // rename(2) of a file onto it is EISDIR
+		t.Fatal(err)
+	}
+	if err := f.Write(whole()); err == nil {
+		t.Error("Write put a file in place of a directory")
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("left in the directory: %v, %v", left, err)
+	}
+	if _, err := report.Create(filepath.Join(dir, "none", "r.json")); err == nil {
+		t.Error("Create made a file in no directory")
+	}
+}
