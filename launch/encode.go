@@ -143,7 +143,20 @@ func (w *encoder) Strings(list []string) {
 // whose result it is.
 func (w *encoder) Ref(b []byte, off int, fd plan.FD, _ func() string) {
 	p := w.arena.bytes(b)
-	at := unsafe.Add(p, off)
+	w.ref(unsafe.Add(p, off), fd)
+	w.pointer(p)
+}
+
+func (w *encoder) Refs(b []byte, offs []int, fds []plan.FD, _ func() string) {
+	p := w.arena.bytes(b)
+	for i, off := range offs {
+		w.ref(unsafe.Add(p, off), fds[i])
+	}
+	w.pointer(p)
+}
+
+// ref stores fd at a place of the arena.
+func (w *encoder) ref(at unsafe.Pointer, fd plan.FD) {
 	if k, ok := fd.Result(); ok {
 		i := w.producer[k] - 1
 		switch from := &w.ops[i]; {
@@ -157,7 +170,6 @@ func (w *encoder) Ref(b []byte, off int, fd plan.FD, _ func() string) {
 	} else {
 		*(*int32)(at) = int32(fd)
 	}
-	w.pointer(p)
 }
 
 // Rights points to struct msghdr with one byte and one struct cmsghdr: 16 bytes

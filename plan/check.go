@@ -364,6 +364,12 @@ func (u *uses) Rights(fd FD) { u.FD(fd) }
 
 func (u *uses) Ref(_ []byte, _ int, fd FD, _ func() string) { u.FD(fd) }
 
+func (u *uses) Refs(_ []byte, _ []int, fds []FD, _ func() string) {
+	for _, fd := range fds {
+		u.FD(fd)
+	}
+}
+
 // silent is a Writer that looks at nothing.
 type silent struct{}
 
@@ -379,6 +385,8 @@ func (silent) Bytes([]byte)                       {}
 func (silent) Buffer(int)                         {}
 func (silent) Struct([]byte, func() string)       {}
 func (silent) Ref([]byte, int, FD, func() string) {}
-func (silent) Program([]byte)                     {}
-func (silent) Rights(FD)                          {}
-func (silent) Null()                              {}
+
+func (silent) Refs([]byte, []int, []FD, func() string) {}
+func (silent) Program([]byte)                          {}
+func (silent) Rights(FD)                               {}
+func (silent) Null()                                   {}

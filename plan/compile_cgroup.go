@@ -206,7 +206,8 @@ func (c *compiler) joinCgroup() error {
 		return nil
 	}
 	if g.joined != 0 {
-		c.add(Read{g.joined, 8}).Want = 8
+		c.awaitEvent(g.joined)
+		c.tie()
 	}
 	c.add(Unshare{unix.CLONE_NEWCGROUP})
 	for _, shown := range g.shown {

@@ -188,6 +188,16 @@ func (c *compiler) keptFDs() error {
 	return nil
 }
 
+// closeKept leaves them to the payload alone: who reads the other end of a pipe
+// sees its end when the payload has closed it.
+func (c *compiler) closeKept() {
+	c.from = "--keep-fd"
+	for _, k := range c.spec.KeepFDs {
+		c.add(Close{FD(k)})
+	}
+	c.from = ""
+}
+
 func (c *compiler) workdir() string {
 	if w := c.spec.Workdir; w != "" {
 		return expand(w, c.home, c.host.Cwd)

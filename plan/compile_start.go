@@ -17,7 +17,7 @@ func (c *compiler) clone() error {
 		c.ready = c.get(Eventfd{})
 	}
 	if c.id.Method != userns.WriteSelf {
-		c.mapped = c.get(Eventfd{})
+		c.mapped = c.get(Eventfd{unix.EFD_NONBLOCK})
 	}
 	if c.command.copy {
 		c.content = c.get(Openat{Dir: AtFDCWD, Path: c.host.Program.Path, Flags: unix.O_CLOEXEC})
@@ -32,7 +32,7 @@ func (c *compiler) clone() error {
 	case cgroupdelegate.Delegated:
 		born |= unix.CLONE_INTO_CGROUP
 	case cgroupdelegate.Systemd:
-		c.cgroup.joined = c.get(Eventfd{})
+		c.cgroup.joined = c.get(Eventfd{unix.EFD_NONBLOCK})
 	}
 	if c.spec.Net == profiles.NetNone {
 		c.plan.Namespaces |= unix.CLONE_NEWNET
@@ -48,6 +48,7 @@ func (c *compiler) clone() error {
 		c.add(Forward{forwarded, c.heldSignal(), c.pidfd})
 	}
 	c.closeOtherEnd()
+	c.closeKept()
 	c.startScope()
 	switch c.id.Method {
 	case userns.NewIDMap:
@@ -73,10 +74,12 @@ func (c *compiler) clone() error {
 		c.plan.Undo = append(c.plan.Undo, Entry{Stage: Supervisor, Step: again, Want: Any})
 	}
 
-	// From here on it is init. Its first acts tie it to the supervisor: it
-	// dies with it, and if it was too late for that it finds out.
+	// From here on it is init. It is tied to the supervisor: it dies with it, and
+	// if it was too late for that it finds out.
 	c.stage = Init
-	c.tie()
+	if c.cgroup.place.Source != cgroupdelegate.Systemd { // or else in joinCgroup
+		c.tie()
+	}
 	c.add(CloseRange{3})
 	if n := c.host.TimerSlack; n > 0 { // the payload inherits it
 		c.add(Prctl{prTimerslack, Name{uint64(n), itoa(n)}})
@@ -121,9 +124,27 @@ func (c *compiler) idMaps() error {
 		c.write("/proc/self/gid_map", string(c.id.GIDMap.Bytes()))
 		return nil
 	}
-	c.add(Read{c.mapped, 8}).Want = 8
+	c.awaitEvent(c.mapped)
 	return nil
 }
+
+// awaitEvent is init's wait for the supervisor to go on. Where init is not yet
+// tied to it, init outlives it for some seconds: systemd, which has been asked
+// to put both into a scope, waits for good for the end of one that nothing ever
+// lived in, and a process that has just been killed counts as moved (a zombie is
+// passed over by kernel/cgroup/cgroup.c:cgroup_migrate_add_task, without an error).
+func (c *compiler) awaitEvent(event FD) {
+	if c.cgroup.place.Source == cgroupdelegate.Systemd {
+		c.add(AwaitEither{event, c.alive})
+		c.add(AwaitEvent{event, lingerSeconds})
+	} else {
+		c.add(AwaitEither{event, c.alive})
+	}
+	c.add(Read{event, 8}).Want = 8
+}
+
+// lingerSeconds is what systemd may take for a scope whose supervisor has died.
+const lingerSeconds = 5
 
 func (c *compiler) hostname() error {
 	c.from = c.spec.at("hostname")

@@ -30,7 +30,10 @@ type terminal struct {
 	taken         FD // the master, in the supervisor
 	streams       [3]bool
 	wanted        bool
-	callers       int // the caller's stream that is a terminal, or -1
+	// callers is the caller's stream that is a terminal, of which the payload gets
+	// every key; -1 where there is none, or standard error alone is one: then
+	// somebody else in a pipe has the keys, and ^C is a signal to procjail.
+	callers int
 }
 
 var (
@@ -48,7 +51,7 @@ func (c *compiler) wantTerminal() error {
 	t := &c.tty
 	t.callers = -1
 	for i, s := range c.host.Stdio {
-		if s.Terminal && t.callers < 0 && c.host.Terminal.Termios != nil {
+		if s.Terminal && i <= 1 && t.callers < 0 && c.host.Terminal.Termios != nil {
 			t.callers = i
 		}
 		t.streams[i] = c.spec.TTY == TTYAlways || c.spec.TTY == TTYAuto && s.Terminal
@@ -108,7 +111,12 @@ func (c *compiler) takeTerminal() {
 	}
 	t.taken = c.get(ReceiveFD{t.ours})
 	if t.callers >= 0 {
-		c.add(Ioctl{FD: FD(t.callers), Request: tcsetsw, Data: RawTermios(c.host.Terminal.Termios), Text: "{raw}"})
+		raw, text := rawTermios(c.host.Terminal.Termios), "{raw}"
+		if !c.host.Stdio[1].Terminal { // who writes there instead, at the end of a pipe, needs its newlines
+			raw.u32(4, kstruct(c.host.Terminal.Termios).get32(4))
+			text = "{raw but for output}"
+		}
+		c.add(Ioctl{FD: FD(t.callers), Request: tcsetsw, Data: raw, Text: text})
 	}
 }
 
@@ -139,9 +147,9 @@ func (c *compiler) endTerminal() {
 	}
 }
 
-// RawTermios is a struct termios of the kernel as cfmakeraw(3) changes it: every
+// rawTermios is a struct termios of the kernel as cfmakeraw(3) changes it: every
 // byte goes through, at once, and none means anything.
-func RawTermios(termios []byte) []byte {
+func rawTermios(termios []byte) kstruct {
 	raw := newStruct(len(termios))
 	copy(raw, termios)
 	without := func(off int, bits uint32) { raw.u32(off, raw.get32(off)&^bits) }

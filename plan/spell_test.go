@@ -137,6 +137,8 @@ var spellings = []struct {
 	{plan.PidfdOpen{Pid: 42}, `pidfd_open(42, 0)`},
 	{plan.Eventfd{}, `eventfd2(0, EFD_CLOEXEC)`},
 	{plan.PollAlive{Pidfd: fd0}, `ppoll([{fd=fd0, events=POLLIN}], 1, {tv_sec=0, tv_nsec=0}, NULL)`},
+	{plan.AwaitEither{Event: fd0, Process: fd1}, `ppoll([{fd=fd0, events=POLLIN}, {fd=fd1, events=POLLIN}], 2, NULL, NULL)`},
+	{plan.AwaitEvent{Event: fd0, Seconds: 5}, `ppoll([{fd=fd0, events=POLLIN}], 1, {tv_sec=5, tv_nsec=0}, NULL)`},
 	{plan.PidfdSendSignal{Pidfd: fd0, Signal: unix.SIGKILL}, `pidfd_send_signal(fd0, SIGKILL, NULL, 0)`},
 	{plan.Waitid{Pidfd: fd0}, `waitid(P_PIDFD, fd0, [128 bytes], WEXITED, [144 bytes])`},
 	{plan.Reap{Pid: fd0}, `wait4(fd0, NULL, 0, NULL)`},

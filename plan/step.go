@@ -47,6 +47,8 @@ type Writer interface {
 	// Ref is a Struct that holds the number of fd at offset off, four bytes
 	// wide, to be stored there once fd is known.
 	Ref(b []byte, off int, fd FD, text func() string)
+	// Refs is a Ref for several.
+	Refs(b []byte, offs []int, fds []FD, text func() string)
 	// Program is a struct sock_fprog that points to a BPF program.
 	Program(filter []byte)
 	// Rights points to a struct msghdr that carries fd, once it is known, as

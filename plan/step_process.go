@@ -172,6 +172,41 @@ func (s PollAlive) Write(w Writer) {
 	w.Null()
 }
 
+// AwaitEither is ppoll(2), without a limit of time, for an event, or for the end
+// of a process.
+type AwaitEither struct{ Event, Process FD }
+
+func (s AwaitEither) Write(w Writer) {
+	w.Call("ppoll", unix.SYS_PPOLL)
+	fds := newStruct(16)
+	fds.u16(4, unix.POLLIN)
+	fds.u16(12, unix.POLLIN)
+	w.Refs(fds, []int{0, 8}, []FD{s.Event, s.Process}, func() string {
+		return "[{fd=" + s.Event.String() + ", events=POLLIN}, {fd=" + s.Process.String() + ", events=POLLIN}]"
+	})
+	w.Int(2)
+	w.Null()
+	w.Null()
+}
+
+// AwaitEvent is ppoll(2) for an event, with a limit of time.
+type AwaitEvent struct {
+	Event   FD
+	Seconds int64
+}
+
+func (s AwaitEvent) Write(w Writer) {
+	w.Call("ppoll", unix.SYS_PPOLL)
+	fds := newStruct(8)
+	fds.u16(4, unix.POLLIN)
+	w.Ref(fds, 0, s.Event, func() string { return "[{fd=" + s.Event.String() + ", events=POLLIN}]" })
+	w.Int(1)
+	limit := newStruct(16)
+	limit.u64(0, uint64(s.Seconds))
+	w.Struct(limit, func() string { return "{tv_sec=" + itoa(s.Seconds) + ", tv_nsec=0}" })
+	w.Null()
+}
+
 // PidfdSendSignal is pidfd_send_signal(2).
 type PidfdSendSignal struct {
 	Pidfd  FD
@@ -325,6 +360,8 @@ func (Setns) sealed()           {}
 func (PidfdOpen) sealed()       {}
 func (Eventfd) sealed()         {}
 func (PollAlive) sealed()       {}
+func (AwaitEither) sealed()     {}
+func (AwaitEvent) sealed()      {}
 func (PidfdSendSignal) sealed() {}
 func (Waitid) sealed()          {}
 func (SignalMask) sealed()      {}

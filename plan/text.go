@@ -68,7 +68,8 @@ func (t *text) Buffer(n int)                     { t.arg("[" + itoa(int64(n)) + 
 func (t *text) Struct(_ []byte, s func() string) { t.arg(s()) }
 func (t *text) Null()                            { t.arg("NULL") }
 
-func (t *text) Ref(_ []byte, _ int, _ FD, s func() string) { t.arg(s()) }
+func (t *text) Ref(_ []byte, _ int, _ FD, s func() string)      { t.arg(s()) }
+func (t *text) Refs(_ []byte, _ []int, _ []FD, s func() string) { t.arg(s()) }
 
 func (t *text) Rights(fd FD) {
 	t.arg("{msg_iov=[{\"\\x00\", 1}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[" + fd.String() + "]}]}")
