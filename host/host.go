@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,8 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
 	h.TimerSlack = sys.CallerTimerSlack()
+	adj, _ := sys.ReadFile("/proc/self/oom_score_adj")
+	h.OOMScore, _ = strconv.Atoi(strings.TrimSpace(adj))
 	for fd := range h.Stdio {
 		h.Stdio[fd] = stdio(fd)
 		if h.Stdio[fd].Terminal && h.Terminal.Termios == nil {
@@ -70,13 +73,17 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 			h.Kept[fd] = stdio(fd)
 		}
 	}
-	h.Jail = strconv.Itoa(h.Pid) + "-" + strconv.FormatInt(time.Now().UnixMicro(), 36)
+	h.Jail = strconv.Itoa(h.Pid) + "-" + strconv.FormatInt(time.Now().UnixMicro(), 36) + strconv.FormatUint(started.Add(1)%36, 36)
 	h.Paths = probePaths(s.Sources(h.Home, h.Cwd))
 	if s.Rootfs == "" && len(s.Argv) > 0 {
 		h.Program = program(s.Argv[0], h.Cwd)
 	}
 	return h, nil
 }
+
+// started counts the probes of this process, so that two in a microsecond have
+// different names.
+var started atomic.Uint64
 
 // caller asks for subordinate ids only where they can matter.
 func caller(h *plan.Host, id userns.ID) error {

@@ -159,11 +159,32 @@ func removeBelow(dir int, name string) {
 	}
 }
 
+// removeLeaves removes the leaves of jails whose supervisors were killed. The
+// caller has the lock on top that each supervisor shares, so none lives.
+func removeLeaves(top int) {
+	fd, err := sys.Openat(top, ".", unix.O_DIRECTORY, 0)
+	if err != nil {
+		return
+	}
+	f := os.NewFile(uintptr(fd), "")
+	defer f.Close()
+	entries, _ := f.ReadDir(-1)
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), cgroupdelegate.Prefix) {
+			removeBelow(top, e.Name())
+			_ = sys.Rmdirat(top, e.Name())
+		}
+	}
+}
+
 // giveBack leaves a cgroup as it was found, if no other jail is in it.
 func giveBack(top int, child string, controllers []string) error {
 	err := sys.FlockExclusive(top)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil
+	}
+	if err == nil {
+		removeLeaves(top)
 	}
 	if err == nil && len(controllers) > 0 {
 		err = sys.WriteFileAt(top, "cgroup.subtree_control", "-"+strings.Join(controllers, " -"))

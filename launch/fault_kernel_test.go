@@ -46,6 +46,7 @@ func TestKernelFaults(t *testing.T) {
 				profiles.Mount{Kind: profiles.ReadOnly, Source: dir, Dest: "/usr/share", From: "--ro"},
 				profiles.Mount{Kind: profiles.Hide, Dest: "/etc/passwd", From: "--hide"})
 		}},
+		{"terminal", []string{"/bin/true"}, kerneltest.UserNamespaces, func(s *plan.Spec) { s.TTY = plan.TTYAlways }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			kerneltest.Require(t, tt.needs)
@@ -79,8 +80,6 @@ var neverFaulted = map[string]bool{
 	// Only where there is a cgroup: test/limits.
 	"StartScope": true, "AwaitScope": true, "OpenCgroup": true, "MoveProcesses": true, "MoveProcess": true,
 	"AwaitEmpty": true, "GiveBack": true, "Flock": true, "Rmdir": true,
-	// Only where there is a terminal: test/life.
-	"Socketpair": true, "SendFD": true, "ReceiveFD": true, "Ioctl": true, "Fchown": true,
 }
 
 // faultAt makes entry i fail and checks what Run says.
@@ -93,6 +92,13 @@ func faultAt(t *testing.T, p *plan.Plan, i int) {
 		if p.Entries[i].Stage == plan.Supervisor {
 			return // rt_sigprocmask(2) of a valid mask cannot fail
 		}
+	case plan.Socketpair:
+		return // only for want of descriptors: test/life
+	case plan.ReceiveFD:
+		broken.Entries = append([]plan.Entry(nil), p.Entries...)
+		s.Socket = -2
+		broken.Entries[i].Step = s
+		want = "EBADF"
 	case plan.Clone3:
 		broken.Entries = append([]plan.Entry(nil), p.Entries...)
 		s.Flags |= unix.CLONE_THREAD // EINVAL without CLONE_SIGHAND
@@ -112,7 +118,7 @@ func faultAt(t *testing.T, p *plan.Plan, i int) {
 		t.Fatal(err)
 	}
 	switch p.Entries[i].Step.(type) {
-	case plan.Clone3, plan.Newidmap, plan.Forward:
+	case plan.Clone3, plan.Newidmap, plan.Forward, plan.ReceiveFD:
 	default:
 		prog.ops[i] = op{nr: unix.SYS_PRCTL, args: [6]uint64{^uint64(0)}, want: -1, jump: prog.ops[i].jump}
 	}

@@ -99,6 +99,9 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	defer prog.board.free()
 	r := &run{plan: p, prog: prog, opt: opt, began: time.Now(), beganTicks: ticks()}
+	if d := opt.Stopping.Timeout; d > 0 {
+		r.until = r.began.Add(d)
+	}
 	defer r.close()
 	stop := r.watch()
 	defer stop()
@@ -212,6 +215,8 @@ func (r *run) entry(i int) error {
 		return r.socketpair(i, s)
 	case plan.ReceiveFD:
 		return r.takeTerminal(i, s)
+	case plan.Ioctl:
+		return r.setTerminal(i, s)
 	case plan.StartScope:
 		return r.startScope(i, s)
 	case plan.AwaitScope:

@@ -41,7 +41,7 @@ func (r *run) result() (res Result, err error) {
 	res.Largest = r.largestSeen
 	defer func() {
 		if res.Reason = r.why; r.why == "" {
-			res.Reason = res.reason()
+			res.Reason = res.reason(r.opt.Stopping.CPUTime)
 		}
 	}()
 	res.Usage = Usage{
@@ -85,7 +85,7 @@ const (
 
 // reason is judged by what the kernel counted, not by the status alone: 137 can
 // be anything.
-func (res *Result) reason() Reason {
+func (res *Result) reason(cpuTime time.Duration) Reason {
 	s := res.Status
 	killed := s.Signaled() && s.Signal() == unix.SIGKILL
 	switch {
@@ -93,7 +93,7 @@ func (res *Result) reason() Reason {
 		return OOM
 	case res.Cgroup.PidsDenied > 0 && s != 0:
 		return Pids
-	case s.Signaled() && s.Signal() == unix.SIGXCPU:
+	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime:
 		return CPUTime
 	case s.Signaled() && s.Signal() == unix.SIGSYS:
 		return Seccomp

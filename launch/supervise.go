@@ -3,7 +3,6 @@ package launch
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -55,9 +54,6 @@ func (r *run) await() error {
 	r.memory = r.memoryEvents()
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
-	}
-	if d := r.opt.Stopping.Timeout; d > 0 {
-		r.until = r.began.Add(d)
 	}
 	r.status = -1
 	if r.reports() {
@@ -126,8 +122,17 @@ func (r *run) signals() {
 	if r.came(unix.SIGTSTP) > 0 {
 		r.mayStop = true
 	}
-	if r.tty != nil && r.came(unix.SIGWINCH)+r.came(unix.SIGCONT) > 0 {
+	if r.tty == nil {
+		return
+	}
+	if r.came(unix.SIGWINCH)+r.came(unix.SIGCONT) > 0 {
+		r.tty.raw()
 		r.tty.resize()
+	}
+	if r.tty.lost.Load() && !r.tty.told {
+		r.tty.told = true
+		_ = sys.PidfdSendSignal(r.pidfd, unix.SIGHUP)
+		r.stop(Interrupted, unix.SIGHUP)
 	}
 }
 
@@ -225,15 +230,34 @@ func (r *run) stops() {
 	if n>>32 == 0 || !r.mayStop && r.tty == nil {
 		return
 	}
+	group := !r.mayStop
 	r.mayStop = false
 	if r.tty != nil {
 		r.tty.restore()
 	}
-	_ = sys.Kill(os.Getpid(), unix.SIGSTOP) // SIGCONT goes on to the payload by itself
+	stopSelf(group)
+	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGCONT) // as SIGCONT has, unless nothing was stopped
 	if r.tty != nil {
 		r.tty.raw()
 		r.tty.resize()
 	}
+}
+
+// stopSelf stops procjail as SIGTSTP stops any program: not at all where its
+// process group is orphaned, since nobody would let it go on (setpgid(2)).
+// group is whether that was said at the payload's terminal, which has this
+// process in no group: as a terminal does, it stops the whole of procjail's, such
+// as the script that procjail is in.
+func stopSelf(group bool) {
+	const sigDfl, sigIgn = 0, 1
+	handler, restorer := handlerAddress()
+	if group {
+		_ = sys.Sigaction(unix.SIGTSTP, sigIgn, restorer)
+		_ = sys.Kill(0, unix.SIGTSTP)
+	}
+	_ = sys.Sigaction(unix.SIGTSTP, sigDfl, restorer)
+	_ = sys.Raise(unix.SIGTSTP)
+	_ = sys.Sigaction(unix.SIGTSTP, handler, restorer)
 }
 
 // leaf is the directory of the jail's cgroup, or -1.

@@ -1,8 +1,13 @@
 package launch
 
 import (
+	"encoding/binary"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
@@ -11,80 +16,198 @@ import (
 // terminal is the payload's pseudo-terminal, and the caller's terminal or
 // streams that it is connected with.
 type terminal struct {
-	master  int
-	in, out int    // the caller's
-	callers int    // the caller's terminal; -1: there is none
-	saved   []byte // its settings
-	tty     bool   // in is a terminal
+	master int
+	out    int    // what is written goes here; -1: nowhere
+	keys   int    // the caller's terminal, of which every key is passed on; -1: none is
+	screen int    // the caller's terminal that has the size; -1: there is none
+	saved  []byte // the settings of keys, and those with which it passes every key on
+	rawly  []byte
 
 	quit    int // an eventfd that ends the copying of what is typed
 	copying sync.WaitGroup
 	drained chan struct{}
+	lost    atomic.Bool // out takes nothing more
+	told    bool        // the payload has been told that
 }
 
 // drainTime is how long the last output may take. Nobody writes any more, so it
 // is the time that a slow reader has for 64 KiB at most.
 const drainTime = 10 * time.Second
 
+// backgroundTime is how often one that runs in the background asks whether it
+// still does: a shell's fg says nothing to a job that runs.
+const backgroundTime = 200 * time.Millisecond
+
 // takeTerminal makes the entry that receives the master side, and begins to
 // copy.
 func (r *run) takeTerminal(i int, s plan.ReceiveFD) error {
-	fd, err := sys.ReceiveFD(int(r.value(s.Socket)))
+	socket := int(r.value(s.Socket))
+	if err := r.awaitMessage(socket); err != nil {
+		return err
+	}
+	fd, err := sys.ReceiveFD(socket)
 	if err == nil && fd < 0 {
+		if !r.giveUpAt.IsZero() { // it was killed since its time was over
+			r.prog.board.set(i, passed)
+			return nil
+		}
 		err = errNoDescriptor
+	}
+	if errno := errnoOf(err); errno != 0 {
+		return r.stepError(i, errno)
 	}
 	if err != nil {
 		return r.otherError(i, err)
 	}
 	r.owned = append(r.owned, fd)
 	r.prog.board.set(i, int64(fd))
-	t := &terminal{master: fd, in: 0, out: 1, callers: -1, drained: make(chan struct{})}
-	for k := range r.plan.Entries { // which the plan sets back at its end
-		e := &r.plan.Entries[k]
-		if io, ok := e.Step.(plan.Ioctl); ok && k >= r.plan.End {
-			t.callers, t.saved = int(io.FD), io.Data
-		}
-	}
-	t.tty = sys.IsTerminal(0)
-	if t.callers >= 0 && !sys.IsTerminal(1) {
-		t.out = t.callers // standard output goes elsewhere, and the terminal is another stream
-	}
+	t := &terminal{master: fd, out: -1, keys: -1, screen: -1, drained: make(chan struct{})}
+	piped := r.connect(t)
 	if t.quit, err = sys.Eventfd(); err != nil {
 		return r.otherError(i, err)
 	}
 	r.owned = append(r.owned, t.quit)
 	r.tty = t
-	if t.tty || t.callers < 0 {
+	if t.keys >= 0 {
 		t.copying.Add(1)
-		go t.typed()
+		go t.typed(r.directed(t.keys, unix.O_RDONLY), true)
 	}
-	go t.shown()
+	if piped {
+		t.copying.Add(1)
+		go t.typed(0, false)
+	}
+	go t.shown(r.wake)
 	return nil
 }
 
-// typed copies what the caller types, or pipes in where there is no terminal. An
-// end of input is said as a terminal does, by its character for that.
-func (t *terminal) typed() {
+// connect finds what the pseudo-terminal is connected with. The plan says which
+// of the payload's streams it is, and which of the caller's is set to pass every
+// key on. piped is whether the caller's standard input is no terminal and goes in.
+func (r *run) connect(t *terminal) (piped bool) {
+	var streams [3]bool
+	for k := range r.plan.Entries {
+		switch s := r.plan.Entries[k].Step.(type) {
+		case plan.Ioctl:
+			switch {
+			case r.plan.Entries[k].Stage != plan.Supervisor:
+			case k >= r.plan.End:
+				t.keys, t.saved = int(s.FD), s.Data
+			default:
+				t.rawly = s.Data
+			}
+		case plan.Dup3:
+			if r.plan.Entries[k].Stage == plan.Payload && s.New <= 2 {
+				streams[s.New] = true
+			}
+		}
+	}
+	for _, fd := range []int{1, 2, 0} {
+		if t.screen < 0 && sys.IsTerminal(fd) {
+			t.screen = fd
+		}
+	}
+	switch {
+	case streams[1]:
+		t.out = 1
+	case t.screen >= 0:
+		t.out = r.directed(t.screen, unix.O_WRONLY)
+	}
+	return streams[0] && !sys.IsTerminal(0)
+}
+
+// directed is a descriptor of the terminal fd that can be read or written: a
+// shell's <file and >file open it for one of both. -1 if there is none.
+func (r *run) directed(fd, mode int) int {
+	if sys.Directed(fd, mode) {
+		return fd
+	}
+	again, err := sys.Openat(sys.AtFDCWD, "/proc/self/fd/"+strconv.Itoa(fd), mode|unix.O_NOCTTY, 0)
+	if err != nil {
+		return -1
+	}
+	r.owned = append(r.owned, again)
+	return again
+}
+
+// awaitMessage waits until there is a message on a socket, or its other end is
+// closed. Meanwhile it does what cannot wait.
+func (r *run) awaitMessage(socket int) error {
+	for {
+		ended, _, ready := sys.Poll(r.pidfd, -1, [2]int{r.wake, socket}, r.wait())
+		if ended || ready[1] {
+			return nil
+		}
+		if ready[0] {
+			r.signals()
+		}
+		if err := r.deadlines(); err != nil {
+			return err
+		}
+	}
+}
+
+// typed copies what the caller types, or pipes in.
+func (t *terminal) typed(in int, keys bool) {
 	defer t.copying.Done()
 	buf := make([]byte, 32<<10)
-	for sys.PollInput(t.in, t.quit) {
-		n, err := sys.Read(t.in, buf)
+	last := byte('\n')
+	for {
+		if keys && !t.awaitForeground() || !sys.PollInput(in, t.quit) {
+			return
+		}
+		if keys && !sys.Foreground(in) {
+			continue
+		}
+		n, err := sys.Read(in, buf)
 		if err != nil {
 			return
 		}
 		if n == 0 {
-			_ = sys.WriteAll(t.master, []byte{4}) // VEOF
+			t.endOfInput(last != '\n')
 			return
 		}
+		last = buf[n-1]
 		if sys.WriteAll(t.master, buf[:n]) != nil {
 			return
 		}
 	}
 }
 
+// awaitForeground waits until the caller's terminal is this process group's.
+// From the background nobody may read it or set it (setpgid(2)): the keys and
+// the settings are the shell's. It returns false when all has ended.
+func (t *terminal) awaitForeground() bool {
+	if sys.Foreground(t.keys) {
+		return true
+	}
+	for !sys.Foreground(t.keys) {
+		if sys.PollShort(t.quit, backgroundTime) {
+			return false
+		}
+	}
+	t.raw()
+	t.resize()
+	return true
+}
+
+// endOfInput says it as a terminal does, by its character for that: once at the
+// begin of a line, and otherwise twice, since the first only ends the line.
+func (t *terminal) endOfInput(within bool) {
+	b, err := sys.Termios(t.master) // which answers for the other side
+	if err != nil || binary.NativeEndian.Uint32(b[12:])&unix.ICANON == 0 {
+		return
+	}
+	end := []byte{b[17+unix.VEOF], b[17+unix.VEOF]}
+	if !within {
+		end = end[:1]
+	}
+	_ = sys.WriteAll(t.master, end)
+}
+
 // shown copies what the payload writes until no process has the other side, for
-// which a master answers EIO.
-func (t *terminal) shown() {
+// which a master answers EIO. What nobody takes any more is read nevertheless,
+// or the payload would wait for ever; the supervisor is told.
+func (t *terminal) shown(wake int) {
 	defer close(t.drained)
 	buf := make([]byte, 32<<10)
 	for {
@@ -92,39 +215,63 @@ func (t *terminal) shown() {
 		if err != nil || n == 0 {
 			return
 		}
+		if t.out < 0 || t.lost.Load() {
+			continue
+		}
 		if sys.WriteAll(t.out, buf[:n]) != nil {
-			return
+			t.lost.Store(true)
+			if wake > 0 {
+				_ = sys.WriteEventfd(wake)
+			}
 		}
 	}
 }
 
 // end waits for the last output.
 func (t *terminal) end() {
+	limit := time.After(drainTime)
 	select {
 	case <-t.drained:
-	case <-time.After(drainTime):
+	case <-limit:
 	}
 	_ = sys.WriteEventfd(t.quit)
-	t.copying.Wait()
+	done := make(chan struct{})
+	go func() {
+		t.copying.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-limit:
+	}
 }
 
 func (t *terminal) raw() {
-	if t.callers >= 0 {
-		_ = sys.SetTermios(t.callers, plan.RawTermios(t.saved))
+	if t.keys >= 0 && sys.Foreground(t.keys) {
+		_ = sys.SetTermios(t.keys, t.rawly)
 	}
 }
 
 func (t *terminal) restore() {
-	if t.callers >= 0 {
-		_ = sys.SetTermios(t.callers, t.saved)
+	if t.keys >= 0 && sys.Foreground(t.keys) {
+		_ = sys.SetTermios(t.keys, t.saved)
 	}
 }
 
 // resize gives the pseudo-terminal the size of the caller's terminal. The kernel
 // tells the payload.
 func (t *terminal) resize() {
-	if t.callers < 0 {
-		return
+	if t.screen >= 0 {
+		_ = sys.CopyWinsize(t.screen, t.master)
 	}
-	_ = sys.CopyWinsize(t.callers, t.master)
+}
+
+// setTerminal makes an entry that sets the caller's terminal, which is not done
+// from the background.
+func (r *run) setTerminal(i int, s plan.Ioctl) error {
+	if !sys.Foreground(int(s.FD)) {
+		r.prog.board.set(i, passed)
+		return nil
+	}
+	return r.call(i)
 }

@@ -149,6 +149,9 @@ func (c *compiler) payloadLeaf() {
 	c.from = c.spec.at("limits")
 	for _, s := range g.settings {
 		c.writeAt(g.leaf, s.File, s.Value)
+		if s.File == "memory.swap.max" { // of a kernel that can swap; any other uses none
+			c.plan.Entries[len(c.plan.Entries)-3].Skip = [2]Errno{Errno(unix.ENOENT)}
+		}
 	}
 	c.from = ""
 	// ppoll(2) on it tells when a limit on memory is met.

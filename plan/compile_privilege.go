@@ -45,6 +45,11 @@ func (c *compiler) dropPrivileges() error {
 // A container may show that read-only: then the filter alone refuses a
 // namespace, and the caller's own limit is the jail's.
 func (c *compiler) counts() error {
+	// A service's protection from the kernel's out-of-memory killer is not the
+	// payload's. To raise the score takes no privilege.
+	if c.host.OOMScore < 0 {
+		c.write("/proc/self/oom_score_adj", "0")
+	}
 	c.from = c.spec.at("limits")
 	for _, l := range []struct {
 		file string

@@ -40,7 +40,6 @@ var (
 	tiocsptlck  = Name{unix.TIOCSPTLCK, "TIOCSPTLCK"}
 	tiocgptpeer = Name{0x5441, "TIOCGPTPEER"} // since Linux 4.13
 	tcsets      = Name{unix.TCSETS, "TCSETS"}
-	tcsetsw     = Name{unix.TCSETSW, "TCSETSW"}
 	tiocswinsz  = Name{unix.TIOCSWINSZ, "TIOCSWINSZ"}
 	tiocsctty   = Name{unix.TIOCSCTTY, "TIOCSCTTY"}
 	tiocspgrp   = Name{unix.TIOCSPGRP, "TIOCSPGRP"}
@@ -116,7 +115,7 @@ func (c *compiler) takeTerminal() {
 			raw.u32(4, kstruct(c.host.Terminal.Termios).get32(4))
 			text = "{raw but for output}"
 		}
-		c.add(Ioctl{FD: FD(t.callers), Request: tcsetsw, Data: raw, Text: text})
+		c.add(Ioctl{FD: FD(t.callers), Request: tcsets, Data: raw, Text: text})
 	}
 }
 
@@ -143,7 +142,7 @@ func (c *compiler) useTerminal() {
 // endTerminal sets the caller's terminal back.
 func (c *compiler) endTerminal() {
 	if t := &c.tty; t.wanted && t.callers >= 0 {
-		c.add(Ioctl{FD: FD(t.callers), Request: tcsetsw, Data: c.host.Terminal.Termios, Text: "{as it was}"})
+		c.add(Ioctl{FD: FD(t.callers), Request: tcsets, Data: c.host.Terminal.Termios, Text: "{as it was}"})
 	}
 }
 

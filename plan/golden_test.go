@@ -35,6 +35,7 @@ var goldens = []struct {
 	}, func() *plan.Host {
 		h := plantest.NoSubordinate()
 		h.TimerSlack = 50000
+		h.OOMScore = -900
 		return h
 	}},
 	{"build", func() *plan.Spec { return plantest.Spec("build", "make", "-j2") }, func() *plan.Host {

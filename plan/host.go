@@ -69,6 +69,7 @@ type Host struct {
 
 	Cgroup     cgroupdelegate.Facts // not probed for cgroupdelegate.Off
 	Machine    cgroupdelegate.Machine
+	OOMScore   int   // oom_score_adj of the supervisor, proc(5)
 	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
 
 	Stdio    [3]Stdio

@@ -86,6 +86,12 @@ func explainCgroup(e *launch.StepError, h *plan.Host, p *plan.Plan) finding {
 			return finding{cause: "nobody listens on " + f.Manager.Socket + ": systemd has ended", remedy: "log in again, or --cgroup off"}
 		}
 		return finding{cause: "systemd's own words are above", remedy: "--cgroup off"}
+	case plan.Clone, plan.Clone3:
+		for _, l := range p.Limits {
+			if l.Name == "pids" && l.By == "cgroup" && errors.Is(e, unix.EAGAIN) {
+				return finding{cause: "the jail's limit is " + l.Value + " processes and threads; PID 1, what makes the network, and the payload are three", remedy: "--pids 3, or more"}
+			}
+		}
 	case plan.OpenCgroup:
 		return finding{cause: "the cgroup that systemd made cannot be opened", remedy: "--cgroup off"}
 	case plan.MoveProcesses:

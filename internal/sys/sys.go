@@ -6,6 +6,7 @@ package sys
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -111,6 +112,14 @@ func WriteEventfd(fd int) error {
 
 // Kill calls kill(2).
 func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
+
+// Raise calls tgkill(2) for the calling thread: what the signal does is done when
+// it returns.
+func Raise(sig unix.Signal) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return os.NewSyscallError("tgkill", unix.Tgkill(unix.Getpid(), unix.Gettid(), sig))
+}
 
 // ReadEventfd calls read(2) on an eventfd; 0 is one that was never written.
 func ReadEventfd(fd int) (uint64, error) {

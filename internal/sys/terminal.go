@@ -2,6 +2,7 @@ package sys
 
 import (
 	"os"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,9 +22,10 @@ func Termios(fd int) ([]byte, error) {
 	return b, nil
 }
 
-// SetTermios calls ioctl(2) TCSETSW: after what was written has been shown.
+// SetTermios calls ioctl(2) TCSETS. It does not wait until what was written has been shown: a line that nobody
+// reads would hold it up.
 func SetTermios(fd int, b []byte) error {
-	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TCSETSW, uintptr(unsafe.Pointer(&b[0])))
+	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TCSETS, uintptr(unsafe.Pointer(&b[0])))
 	if e != 0 {
 		return os.NewSyscallError("ioctl", e)
 	}
@@ -94,6 +96,30 @@ func PollInput(in, quit int) bool {
 		}
 		return fds[1].Revents == 0
 	}
+}
+
+// PollShort calls ppoll(2) on a descriptor for at most a time, and reports whether
+// there is something to read.
+func PollShort(fd int, wait time.Duration) bool {
+	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	t := unix.NsecToTimespec(wait.Nanoseconds())
+	n, _ := unix.Ppoll(fds[:], &t, nil)
+	return n == 1
+}
+
+// Foreground calls ioctl(2) TIOCGPGRP and reports whether a terminal is in the
+// hands of this process group. One that is not this session's is.
+func Foreground(fd int) bool {
+	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+	return err != nil || group == unix.Getpgrp()
+}
+
+// Directed calls fcntl(2) F_GETFL and reports whether a descriptor can be used as
+// mode says, O_RDONLY or O_WRONLY.
+func Directed(fd, mode int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	has := flags & unix.O_ACCMODE
+	return err == nil && (has == unix.O_RDWR || has == mode)
 }
 
 // Read calls read(2). Where a descriptor that does not block has nothing, it

@@ -10,6 +10,8 @@ package life
 import (
 	"bytes"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -257,4 +259,35 @@ func wrap(t testing.TB, name string, args ...string) *exec.Cmd {
 	}
 	cmd.Path, cmd.Args = path, append([]string{name}, args...)
 	return cmd
+}
+
+// listener is a listening socket as a file, and its path.
+func listener(t testing.TB) (file *os.File, path string) {
+	t.Helper()
+	path = t.TempDir() + "/socket"
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	f, err := l.File()
+	l.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f, path
+}
+
+// dial connects and returns what is said until the end.
+func dial(t testing.TB, path string) string {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(bound))
+	text, _ := io.ReadAll(c)
+	return string(text)
 }

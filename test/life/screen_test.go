@@ -28,15 +28,22 @@ func newScreen(t testing.TB, shell ...string) *screen {
 	s := &screen{t: t, dir: t.TempDir()}
 	s.env = []string{
 		"TERM=xterm", "TMUX_TMPDIR=" + s.dir, "HOME=" + s.dir, "SHELL=/bin/bash", "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8",
-		"PS1=out> ", "J=" + kerneltest.Binary(t) + " -q", "P=" + kerneltest.Binary(t), "SELF=" + self(t, "")[0],
+		"J=" + kerneltest.Binary(t) + " -q", "P=" + kerneltest.Binary(t), "SELF=" + self(t, "")[0],
 	}
 	if len(shell) == 0 {
 		shell = []string{"/bin/bash --norc --noprofile"}
 	}
 	s.tmux("new-session", "-d", "-x", "90", "-y", "30", "-c", s.dir, shell[0])
-	t.Cleanup(func() { _ = s.command("kill-server").Run() })
+	t.Cleanup(func() {
+		_ = s.command("kill-server").Run()
+		for end := time.Now().Add(bound); living(children(os.Getpid())) && time.Now().Before(end); {
+			time.Sleep(5 * time.Millisecond) // its last acts are in the directory
+		}
+	})
 	if shell[0][:9] == "/bin/bash" {
-		s.until(`out> $`)
+		s.until(`\$ *$`)
+		s.line("PS1='out> '; clear")
+		s.until(`^out>$`)
 	}
 	return s
 }
@@ -71,7 +78,11 @@ func (s *screen) line(text string) {
 
 func (s *screen) show() string {
 	out, _ := s.command("capture-pane", "-p", "-J").Output()
-	return strings.TrimRight(string(out), " \n")
+	lines := strings.Split(string(out), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
 // until waits until the screen matches an expression, of which it returns the
@@ -88,6 +99,24 @@ func (s *screen) until(expression string) string {
 			s.t.Fatalf("the screen does not match %q:\n%s", expression, show)
 		}
 	}
+}
+
+// keysUntil presses a key, again where it came before its program was there to
+// take it.
+func (s *screen) keysUntil(key, expression string) {
+	s.t.Helper()
+	re := regexp.MustCompile("(?m)" + expression)
+	for i := 0; i < 200; i++ {
+		if i%50 == 0 {
+			time.Sleep(100 * time.Millisecond)
+			s.keys(key)
+		}
+		if re.MatchString(s.show()) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.until(expression)
 }
 
 // run runs a command line in the shell and waits for its end. The result is its
@@ -124,4 +153,14 @@ func (s *screen) unchanged(f func()) {
 	if string(before) != string(after) || len(after) == 0 {
 		s.t.Errorf("the terminal was\n%s\nand is\n%s", before, after)
 	}
+}
+
+// living tells whether one of the processes has not ended.
+func living(pids []int) bool {
+	for _, pid := range pids {
+		if s := state(pid); s != "Z" && s != "X" && s != "gone" {
+			return true
+		}
+	}
+	return false
 }

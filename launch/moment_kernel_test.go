@@ -1,0 +1,215 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/userns"
+)
+
+// stepBound is the time in which a jail has ended that was killed at one of its
+// steps.
+const stepBound = 10 * time.Second
+
+// momentPlans are the starts that are held up at each of their steps.
+var momentPlans = map[string]struct {
+	needs  kerneltest.Feature
+	change func(*plan.Spec)
+}{
+	"self":     {kerneltest.UserNamespaces, func(s *plan.Spec) { s.Forward = true }},
+	"subid":    {kerneltest.SubordinateIDs, func(s *plan.Spec) { s.Forward, s.ID = true, userns.SubID }},
+	"pid1":     {kerneltest.UserNamespaces, func(s *plan.Spec) { s.Forward, s.Init = true, profiles.PID1Payload }},
+	"terminal": {kerneltest.UserNamespaces, func(s *plan.Spec) { s.Forward, s.TTY = true, plan.TTYAlways }},
+}
+
+// TestKernelMoments holds a start up at each of its steps in turn, and there
+// kills the supervisor, PID 1 or the payload, or lets the time run out. Every
+// held-up process is as one that was stopped. Each time the jail ends.
+//
+// The step is exchanged for a pause(2). Each moment is a process of its own.
+func TestKernelMoments(t *testing.T) {
+	kerneltest.Unprivileged(t)
+	kerneltest.Require(t, kerneltest.UserNamespaces)
+	every := 7 // in make test, each seventh step: another one for each plan and act
+	if os.Getenv("PROCJAIL_FAULTS") != "" {
+		every = 1
+	}
+	for name, tt := range momentPlans {
+		t.Run(name, func(t *testing.T) {
+			kerneltest.Require(t, tt.needs)
+			kerneltest.Clean(t)
+			n := len(strict(t, []string{"/bin/sleep", "1000"}, tt.change).Entries)
+			for k, act := range []string{"supervisor", "init", "payload", "timeout"} {
+				for i := (k*2 + len(name)) % every; i < n; i += every {
+					moment(t, name, act, i)
+				}
+			}
+		})
+	}
+}
+
+func moment(t *testing.T, name, act string, i int) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestMomentInside$", "-test.timeout=60s")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("PROCJAIL_MOMENT=%s %s %d", name, act, i))
+	cmd.Stdin = nil
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	where := fmt.Sprintf("%s, %s at step %d", name, act, i+1)
+	var exit *exec.ExitError
+	switch {
+	case act == "supervisor" && errors.As(err, &exit) && exit.ProcessState.Sys().(interface{ Signaled() bool }).Signaled():
+	case act != "supervisor" && err == nil:
+	default:
+		t.Errorf("%s: %v\n%s", where, err, out)
+	}
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		if err == unix.ECHILD {
+			break
+		}
+		if time.Since(began) > stepBound {
+			t.Fatalf("%s: processes are left", where)
+		}
+		if pid <= 0 {
+			time.Sleep(200 * time.Microsecond)
+		}
+	}
+}
+
+// TestMomentInside is the process that is killed, or kills.
+func TestMomentInside(t *testing.T) {
+	f := strings.Fields(os.Getenv("PROCJAIL_MOMENT"))
+	if len(f) != 3 {
+		t.Skip("run by TestKernelMoments")
+	}
+	act := f[1]
+	i, _ := strconv.Atoi(f[2])
+	p := strict(t, []string{"/bin/sleep", "1000"}, momentPlans[f[0]].change)
+	if p.Entries[i].Stage == plan.Supervisor && i > waitOf(p) { // which comes after the payload's end
+		p = strict(t, []string{"/bin/true"}, momentPlans[f[0]].change)
+	}
+	prog, err := encode(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Entries[i]
+	switch s := e.Step.(type) {
+	case plan.SignalMask, plan.Clone3, plan.Forward, plan.WriteMap, plan.Socketpair, plan.ReceiveFD, plan.Waitid:
+		if e.Stage != plan.Supervisor {
+			break
+		}
+		if act == "supervisor" {
+			_ = unix.Kill(os.Getpid(), unix.SIGKILL) // nothing to hold up, or nothing yet
+		}
+		return
+	case plan.Newidmap:
+		if act != "supervisor" {
+			return // the supervisor waits for the programs without a bound of its own
+		}
+		held := *p
+		held.Entries = append([]plan.Entry(nil), p.Entries...)
+		s.Program = "/bin/sleep" // of the process's number, in seconds
+		held.Entries[i].Step = s
+		p = &held
+		time.AfterFunc(50*time.Millisecond, func() {
+			_ = exec.Command("pkill", "-P", strconv.Itoa(os.Getpid()), "-x", "sleep").Run()
+			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+		})
+	default:
+		if e.Stage == plan.Supervisor && act != "supervisor" {
+			return // it would be this process that pauses
+		}
+		prog.ops[i] = op{nr: unix.SYS_PPOLL, want: -1, jump: prog.ops[i].jump} // without descriptors and end: pause(2) of every architecture
+	}
+	if act == "supervisor" {
+		go func() {
+			awaitReached(p, prog, i)
+			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+		}()
+	}
+	opt := Options{}
+	if act == "timeout" {
+		opt.Stopping = Stopping{Timeout: 20 * time.Millisecond, Grace: 5 * time.Millisecond}
+	} else if act != "supervisor" {
+		go func() {
+			awaitReached(p, prog, i)
+			init := int(prog.board.outcomes[cloneOf(p)].result)
+			pid := init
+			if act == "payload" && e.Stage == plan.Payload && p.Entries[len(p.Entries)-1].Stage != plan.Payload {
+				text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", init, init))
+				if f := strings.Fields(string(text)); len(f) > 0 {
+					pid, _ = strconv.Atoi(f[0])
+				}
+			}
+			_ = unix.Kill(pid, unix.SIGKILL)
+			if pid != init { // by what is left of the start PID 1 may wait for it for ever
+				time.Sleep(20 * time.Millisecond)
+				_ = unix.Kill(init, unix.SIGKILL)
+			}
+		}()
+	}
+	began := time.Now()
+	res, err := start(p, prog, opt)
+	if took := time.Since(began); took > stepBound {
+		t.Errorf("it took %v", took)
+	}
+	switch {
+	case act == "timeout" && (err != nil || res.Reason != Timeout):
+		t.Errorf("%+v, %v; want a timeout", res, err)
+	case err == nil && act != "timeout" && res.Status.Signal() != unix.SIGKILL:
+		t.Errorf("it ended with %#x", res.Status)
+	}
+}
+
+func waitOf(p *plan.Plan) int {
+	for i := range p.Entries {
+		if _, ok := p.Entries[i].Step.(plan.Waitid); ok {
+			return i
+		}
+	}
+	return -1
+}
+
+func cloneOf(p *plan.Plan) int {
+	for i := range p.Entries {
+		if _, ok := p.Entries[i].Step.(plan.Clone3); ok {
+			return i
+		}
+	}
+	return -1
+}
+
+// awaitReached waits until entry i is under way: what comes before it in its
+// stage has a result.
+func awaitReached(p *plan.Plan, prog *program, i int) {
+	before := -1
+	for k := i - 1; k >= 0 && before < 0; k-- {
+		if p.Entries[k].Stage == p.Entries[i].Stage {
+			before = k
+		}
+	}
+	if before < 0 && p.Entries[i].Stage != plan.Supervisor {
+		before = cloneOf(p)
+	}
+	for range 10000 {
+		if before < 0 || atomic.LoadInt64(&prog.board.outcomes[before].result) != notRun {
+			break
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+	time.Sleep(500 * time.Microsecond)
+}
