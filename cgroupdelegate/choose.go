@@ -38,6 +38,7 @@ type Place struct {
 	Top         string   // Delegated: the cgroup, below the mount, to make it in
 	Empty       bool     // Delegated: the processes of Top leave it for Callers, until the last jail ends
 	Controllers []string // what can be enabled there
+	Enabled     []string // what is, for children
 
 	// Off although a cgroup was asked for: why, and what would mend it.
 	Why, Remedy string
@@ -110,7 +111,7 @@ func (f Facts) delegated(asked bool) (Place, *Error) {
 		return Place{Source: Delegated, Top: f.Parent.Path, Empty: true, Controllers: f.Parent.Controllers}, nil
 	// A leaf beside others, as DelegateSubgroup= makes: nobody has to move.
 	case free(f.Parent) && !f.Own.Delegated && !f.Parent.Busy && (f.Parent.Delegated || len(f.Parent.Children) > 0):
-		return Place{Source: Delegated, Top: f.Parent.Path, Controllers: f.Parent.Controllers}, nil
+		return Place{Source: Delegated, Top: f.Parent.Path, Controllers: f.Parent.Controllers, Enabled: f.Parent.Children}, nil
 	case free(f.Own):
 		return Place{Source: Delegated, Top: f.Own.Path, Empty: !f.Own.Root, Controllers: f.Own.Controllers}, nil
 	}
@@ -118,7 +119,11 @@ func (f Facts) delegated(asked bool) (Place, *Error) {
 	if f.Own.Writable {
 		why = "the cgroup " + f.Own.Path + " is systemd's to arrange: it is not marked as delegated"
 	}
-	return Place{}, &Error{Delegated, why, "systemd-run --user --scope -p Delegate=yes procjail ..., or --cgroup systemd"}
+	remedy := "systemd-run --user --scope -p Delegate=yes procjail ..., or --cgroup systemd"
+	if !f.Systemd {
+		remedy = "as root make one that is: mkdir it below cgroup2, chown it, its cgroup.procs and its cgroup.subtree_control, and start procjail in it"
+	}
+	return Place{}, &Error{Delegated, why, remedy}
 }
 
 func (f Facts) systemd() (Place, *Error) {

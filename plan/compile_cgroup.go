@@ -139,7 +139,13 @@ func (c *compiler) joinScope() {
 // payloadLeaf makes the payload's cgroup, with its limits.
 func (c *compiler) payloadLeaf() {
 	g := &c.cgroup
-	if on := g.enabled(); len(on) > 0 {
+	var on []string
+	for _, controller := range g.enabled() {
+		if !slices.Contains(g.place.Enabled, controller) {
+			on = append(on, controller)
+		}
+	}
+	if len(on) > 0 {
 		c.writeAt(g.top, "cgroup.subtree_control", "+"+strings.Join(on, " +"))
 	}
 	c.add(Mkdirat{g.top, g.name, 0o755})
