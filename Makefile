@@ -27,7 +27,7 @@ export GOFLAGS := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
 
 SCRIPTS = .ci/run examples/untrusted/demo $(addprefix test/,setup as-user run fuzz fresh bench/run vm/run vm/image vm/guest)
 
-.PHONY: help build demo test lint bench fuzz generate install clean test-fresh test-vm
+.PHONY: help build demo test test-faults lint bench fuzz generate install clean test-fresh test-vm
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -49,6 +49,11 @@ test: ## every test; as root they run as the account procjail-test
 	@test/setup test
 	@$(MAKE) --no-print-directory build
 	test/run $(TESTFLAGS)
+
+test-faults: ## kills, stops, failing calls and full disks at every step, and 1,000 jails
+	@test/setup test
+	@$(MAKE) --no-print-directory build
+	PROCJAIL_FAULTS=1 test/run -timeout 15m -run 'TestKernel(Fault|Moments|Errnos|Scale|StopEarly|Throughput)' ./launch ./test/life
 
 lint: ## vet, gofumpt, staticcheck, errorlint, unparam, shellcheck, the layout
 	@test/setup lint

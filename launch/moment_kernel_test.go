@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -46,6 +47,10 @@ func TestKernelMoments(t *testing.T) {
 	if os.Getenv("PROCJAIL_FAULTS") != "" {
 		every = 1
 	}
+	slow := filepath.Join(t.TempDir(), "slow") // in place of newuidmap(1)
+	if err := os.WriteFile(slow, []byte("#!/bin/sh\nsleep 0.5\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range momentPlans {
 		t.Run(name, func(t *testing.T) {
 			kerneltest.Require(t, tt.needs)
@@ -53,17 +58,17 @@ func TestKernelMoments(t *testing.T) {
 			n := len(strict(t, []string{"/bin/sleep", "1000"}, tt.change).Entries)
 			for k, act := range []string{"supervisor", "init", "payload", "timeout"} {
 				for i := (k*2 + len(name)) % every; i < n; i += every {
-					moment(t, name, act, i)
+					moment(t, name, act, i, slow)
 				}
 			}
 		})
 	}
 }
 
-func moment(t *testing.T, name, act string, i int) {
+func moment(t *testing.T, name, act string, i int, slow string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestMomentInside$", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("PROCJAIL_MOMENT=%s %s %d", name, act, i))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("PROCJAIL_MOMENT=%s %s %d %s", name, act, i, slow))
 	cmd.Stdin = nil
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
@@ -93,18 +98,24 @@ func moment(t *testing.T, name, act string, i int) {
 // TestMomentInside is the process that is killed, or kills.
 func TestMomentInside(t *testing.T) {
 	f := strings.Fields(os.Getenv("PROCJAIL_MOMENT"))
-	if len(f) != 3 {
+	if len(f) != 4 {
 		t.Skip("run by TestKernelMoments")
 	}
 	act := f[1]
 	i, _ := strconv.Atoi(f[2])
 	p := strict(t, []string{"/bin/sleep", "1000"}, momentPlans[f[0]].change)
-	if p.Entries[i].Stage == plan.Supervisor && i > waitOf(p) { // which comes after the payload's end
+	if i < len(p.Entries) && p.Entries[i].Stage == plan.Supervisor && i > waitOf(p) { // which comes after the payload's end
 		p = strict(t, []string{"/bin/true"}, momentPlans[f[0]].change)
 	}
 	prog, err := encode(p)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if i >= len(p.Entries) { // it differs by what the standard streams are
+		if act == "supervisor" {
+			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+		}
+		return
 	}
 	e := p.Entries[i]
 	switch s := e.Step.(type) {
@@ -122,18 +133,26 @@ func TestMomentInside(t *testing.T) {
 		}
 		held := *p
 		held.Entries = append([]plan.Entry(nil), p.Entries...)
-		s.Program = "/bin/sleep" // of the process's number, in seconds
+		s.Program = f[3]
 		held.Entries[i].Step = s
+		if prog, err = encode(&held); err != nil {
+			t.Fatal(err)
+		}
 		p = &held
-		time.AfterFunc(50*time.Millisecond, func() {
-			_ = exec.Command("pkill", "-P", strconv.Itoa(os.Getpid()), "-x", "sleep").Run()
-			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
-		})
+		time.AfterFunc(50*time.Millisecond, func() { _ = unix.Kill(os.Getpid(), unix.SIGKILL) })
 	default:
 		if e.Stage == plan.Supervisor && act != "supervisor" {
 			return // it would be this process that pauses
 		}
-		prog.ops[i] = op{nr: unix.SYS_PPOLL, want: -1, jump: prog.ops[i].jump} // without descriptors and end: pause(2) of every architecture
+		hold := op{nr: unix.SYS_PPOLL, want: -1, jump: prog.ops[i].jump} // without descriptors and end: pause(2) of every architecture
+		if s, ok := e.Step.(plan.Prctl); ok && s.Option.Bits == unix.PR_SET_PDEATHSIG {
+			// Nothing tells it of the supervisor's end while it is held up there: it
+			// finds out at the next step.
+			wait := prog.arena.space(16)
+			*(*unix.Timespec)(wait) = unix.Timespec{Nsec: 100e6}
+			hold.args[2] = uint64(uintptr(wait))
+		}
+		prog.ops[i] = hold
 	}
 	if act == "supervisor" {
 		go func() {
@@ -148,11 +167,14 @@ func TestMomentInside(t *testing.T) {
 		go func() {
 			awaitReached(p, prog, i)
 			init := int(prog.board.outcomes[cloneOf(p)].result)
+			if init <= 0 { // the start has failed
+				return
+			}
 			pid := init
 			if act == "payload" && e.Stage == plan.Payload && p.Entries[len(p.Entries)-1].Stage != plan.Payload {
 				text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", init, init))
-				if f := strings.Fields(string(text)); len(f) > 0 {
-					pid, _ = strconv.Atoi(f[0])
+				if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && n > 0 {
+					pid = n
 				}
 			}
 			_ = unix.Kill(pid, unix.SIGKILL)

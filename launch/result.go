@@ -93,7 +93,7 @@ func (res *Result) reason(cpuTime time.Duration) Reason {
 		return OOM
 	case res.Cgroup.PidsDenied > 0 && s != 0:
 		return Pids
-	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime:
+	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime*9/10: // rusage counts finer than the limit
 		return CPUTime
 	case s.Signaled() && s.Signal() == unix.SIGSYS:
 		return Seccomp

@@ -227,7 +227,7 @@ func (r *run) stops() {
 		return
 	}
 	r.word |= n & (1<<32 - 1)
-	if n>>32 == 0 || !r.mayStop && r.tty == nil {
+	if n>>32 == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}
 	group := !r.mayStop

@@ -14,7 +14,8 @@ import (
 )
 
 // Inventory is what a run could leave behind, as lines of text that name each
-// thing: descriptors, processes, mounts, cgroups, System V shared memory, keys.
+// thing: descriptors, processes, mounts, namespaces, cgroups, units of the
+// caller's systemd, files, sockets, shared memory, keys.
 type Inventory []string
 
 // Clean asserts, when the test ends, that everything there is then was there
@@ -46,8 +47,8 @@ func Clean(t testing.TB) {
 
 // TakeInventory takes stock for the calling process.
 func TakeInventory() Inventory {
-	return slices.Concat(descriptors(), children(), lines("mount", "/proc/self/mountinfo"),
-		cgroups(), lines("shm", "/proc/sysvipc/shm"), keys())
+	return slices.Concat(descriptors(), children(), lines("mount", "/proc/self/mountinfo"), namespaces(),
+		cgroups(), units(), files("/tmp"), files("/dev/shm"), files("/var/tmp"), sockets(), lines("shm", "/proc/sysvipc/shm"), keys())
 }
 
 // Less returns what an inventory has that an earlier one has not.
@@ -95,6 +96,83 @@ func children() Inventory {
 		if parent == os.Getpid() && state != "Z" && state != "X" {
 			inv = append(inv, "process "+comm)
 		}
+	}
+	return inv
+}
+
+// namespaces lists those of the caller's processes that are not this one's. One
+// that nothing lives in, and that no descriptor or mount holds, does not exist.
+func namespaces() Inventory {
+	var inv Inventory
+	own := make(map[string]bool)
+	links, _ := filepath.Glob("/proc/self/ns/*")
+	for _, name := range links {
+		target, _ := os.Readlink(name)
+		own[target] = true
+	}
+	links, _ = filepath.Glob("/proc/[0-9]*/ns/*")
+	for _, name := range links {
+		target, err := os.Readlink(name)
+		thing := "namespace " + target
+		if err == nil && !own[target] && !slices.Contains(inv, thing) && descends(strings.Split(name, "/")[2]) {
+			inv = append(inv, thing)
+		}
+	}
+	return inv
+}
+
+// descends tells whether this process is above another one.
+func descends(pid string) bool {
+	for range 100 {
+		text, err := os.ReadFile("/proc/" + pid + "/stat")
+		if err != nil {
+			return false
+		}
+		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		if len(f) < 2 || f[1] == "0" {
+			return false
+		}
+		if pid = f[1]; pid == fmt.Sprint(os.Getpid()) {
+			return true
+		}
+	}
+	return false
+}
+
+// files lists the caller's own in a directory for everybody, but for what Go's
+// tests make and remove themselves.
+func files(dir string) Inventory {
+	var inv Inventory
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		name := filepath.Join(dir, entry.Name())
+		var stat unix.Stat_t
+		if unix.Lstat(name, &stat) == nil && int(stat.Uid) == os.Getuid() && !strings.HasPrefix(entry.Name(), "go-build") && !strings.HasPrefix(entry.Name(), "Test") {
+			inv = append(inv, "file "+name)
+		}
+	}
+	return inv
+}
+
+// sockets lists the sockets of the host that have a name, unix(7), and that one
+// of procjail's would have.
+func sockets() Inventory {
+	var inv Inventory
+	text, _ := os.ReadFile("/proc/net/unix")
+	for line := range strings.Lines(string(text)) {
+		if field := strings.Fields(line); len(field) > 7 && strings.Contains(field[7], "procjail") {
+			inv = append(inv, "socket "+field[7])
+		}
+	}
+	return inv
+}
+
+// units lists procjail's units that the caller's systemd has files for.
+func units() Inventory {
+	var inv Inventory
+	names, _ := filepath.Glob(fmt.Sprintf("/run/user/%d/systemd/transient/procjail-*", os.Getuid()))
+	for _, name := range names {
+		inv = append(inv, "unit "+filepath.Base(name))
 	}
 	return inv
 }

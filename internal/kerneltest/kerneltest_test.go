@@ -1,10 +1,12 @@
 package kerneltest
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestInventory leaves one thing of each kind that any account can make, and
@@ -19,13 +21,31 @@ func TestInventory(t *testing.T) {
 	if err := sleep.Start(); err != nil {
 		t.Fatal(err)
 	}
+	unshared := exec.Command("unshare", "-U", "sleep", "60")
+	if err := unshared.Start(); err != nil {
+		t.Fatal(err)
+	}
+	shm, err := os.CreateTemp("/tmp", "procjail-inventory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shm.Close()
+	socket, err := net.Listen("unix", "@procjail-inventory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond)
 	left := strings.Join(TakeInventory().Less(before), "\n")
-	for _, want := range []string{"/status", "(sleep)"} {
+	for _, want := range []string{"/status", "(sleep)", "namespace user:", shm.Name(), "socket @procjail-inventory"} {
 		if !strings.Contains(left, want) {
 			t.Errorf("inventory does not name %s:\n%s", want, left)
 		}
 	}
 	file.Close()
+	os.Remove(shm.Name())
+	socket.Close()
+	_ = unshared.Process.Kill()
+	_ = unshared.Wait()
 	if err := sleep.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func TestKernelSuspend(t *testing.T) {
 				}
 				s.line("clear; fg")
 				s.line("hello")
-				s.until(`^hello\nhello`)
+				s.until(`hello\nhello$`)
 				s.keys("C-d")
 				s.line("echo; clear; echo over")
 				s.until(`^over\nout>$`)
@@ -120,8 +120,7 @@ func TestKernelBackground(t *testing.T) {
 	s.unchanged(func() {
 		s.keys("C-l")
 		s.line(`$J sh -c 'sleep 1; read x; echo got $x'; clear &`)
-		s.keys("C-z")
-		s.until(`Stopped`)
+		s.keysUntil("C-z", `Stopped`)
 		s.line("bg")
 		time.Sleep(1500 * time.Millisecond)
 		s.line("echo typed-$((2))")
