@@ -34,8 +34,10 @@ func TestKernelFaultKills(t *testing.T) {
 	lot := dice(1)
 	worst := time.Duration(0)
 	for i := range often(120, 2000) {
-		options := []string{"-q", "--id", []string{"self", "subid"}[lot.roll(2)], "--pid1", []string{"init", "payload"}[lot.roll(2)],
-			"--tty", []string{"auto", "always"}[lot.roll(2)], "--stop-timeout", "100ms"}
+		options := []string{
+			"-q", "--id", []string{"self", "subid"}[lot.roll(2)], "--pid1", []string{"init", "payload"}[lot.roll(2)],
+			"--tty", []string{"auto", "always"}[lot.roll(2)], "--stop-timeout", "100ms",
+		}
 		target := []string{"supervisor", "init", "payload"}[lot.roll(3)]
 		stop := lot.roll(3) == 0
 		after := time.Duration(lot.roll(25000)) * time.Microsecond
