@@ -79,7 +79,7 @@ var neverFaulted = map[string]bool{
 
 	// Only where there is a cgroup: test/limits.
 	"StartScope": true, "AwaitScope": true, "OpenCgroup": true, "MoveProcesses": true, "MoveProcess": true,
-	"AwaitEmpty": true, "GiveBack": true, "Flock": true, "Rmdir": true,
+	"AwaitEmpty": true, "AwaitEvent": true, "GiveBack": true, "Flock": true, "Rmdir": true,
 }
 
 // faultAt makes entry i fail and checks what Run says.

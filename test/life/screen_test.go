@@ -96,9 +96,16 @@ func (s *screen) until(expression string) string {
 			return m[len(m)-1]
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("the screen does not match %q:\n%s", expression, show)
+			s.t.Fatalf("the screen does not match %q:\n%s\n%s", expression, show, s.diagnosis())
 		}
 	}
+}
+
+// diagnosis is what one asks for by hand when a terminal hangs.
+func (s *screen) diagnosis() string {
+	tty, _ := s.command("display-message", "-p", "#{pane_tty}").Output()
+	out, _ := exec.Command("sh", "-c", `stty -a <"$1"; ps -o pid,ppid,pgid,tpgid,stat,wchan:20,args -t "$1"; ps -o pid,ppid,pgid,tpgid,stat,wchan:20,args -e | grep "[ ]pts/\|procjail"`, "sh", strings.TrimSpace(string(tty))).CombinedOutput()
+	return string(out)
 }
 
 // keysUntil presses a key, again where it came before its program was there to
