@@ -39,6 +39,7 @@ func newScreen(t testing.TB, shell ...string) *screen {
 		for end := time.Now().Add(bound); living(children(os.Getpid())) && time.Now().Before(end); {
 			time.Sleep(5 * time.Millisecond) // its last acts are in the directory
 		}
+		nobodyLeft(t) // and what it left is this process's to reap
 	})
 	if shell[0][:9] == "/bin/bash" {
 		s.until(`\$ *$`)
