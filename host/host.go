@@ -52,6 +52,12 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	if h.Nproc, err = sys.HardLimit(unix.RLIMIT_NPROC); err != nil {
 		return nil, err
 	}
+	if h.Core, err = sys.HardLimit(unix.RLIMIT_CORE); err != nil {
+		return nil, err
+	}
+	if h.Data, err = sys.HardLimit(unix.RLIMIT_DATA); err != nil {
+		return nil, err
+	}
 	if err := caller(h, s.ID); err != nil {
 		return nil, err
 	}

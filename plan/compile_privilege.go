@@ -79,7 +79,7 @@ func (c *compiler) limits() error {
 	}{
 		// 0 keeps no core from a program that core_pattern pipes it to, which
 		// runs as the host's root; 1 does (core(5), fs/coredump.c).
-		{Name{unix.RLIMIT_CORE, "RLIMIT_CORE"}, max(l.Core, 1)},
+		{Name{unix.RLIMIT_CORE, "RLIMIT_CORE"}, min(max(l.Core, 1), c.host.Core)},
 		{Name{unix.RLIMIT_NOFILE, "RLIMIT_NOFILE"}, min(l.Nofile, c.host.Nofile)},
 		// Counted in each user namespace on its own since Linux 5.14, and so
 		// a limit of this jail (getrlimit(2), kernel/ucount.c). Not beside

@@ -66,6 +66,8 @@ type Host struct {
 
 	Nofile uint64 // the hard limit of RLIMIT_NOFILE
 	Nproc  uint64 // of RLIMIT_NPROC
+	Core   uint64 // of RLIMIT_CORE
+	Data   uint64 // of RLIMIT_DATA
 
 	Cgroup     cgroupdelegate.Facts // not probed for cgroupdelegate.Off
 	Machine    cgroupdelegate.Machine
