@@ -301,6 +301,14 @@ func (c *compiler) limitsKept() {
 	})
 }
 
+// dataLimit is memoryByRlimit, below the caller's own limit.
+func (c *compiler) dataLimit() uint64 {
+	if n := c.memoryByRlimit(); n != profiles.Unlimited {
+		return min(n, c.host.Data)
+	}
+	return profiles.Unlimited
+}
+
 // noteCgroup says which limits are not in force, or only in part, and why.
 func (c *compiler) noteCgroup() {
 	g := &c.cgroup

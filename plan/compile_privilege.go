@@ -93,7 +93,7 @@ func (c *compiler) limits() error {
 		// What a process may write to of its own (brk, private mappings, since
 		// Linux 4.7), where no cgroup limits the memory of them all. Not
 		// RLIMIT_AS: Go, node and Java reserve far more than they use.
-		{Name{unix.RLIMIT_DATA, "RLIMIT_DATA"}, c.memoryByRlimit()},
+		{Name{unix.RLIMIT_DATA, "RLIMIT_DATA"}, c.dataLimit()},
 	} {
 		if r.n != profiles.Unlimited {
 			hard := r.n
