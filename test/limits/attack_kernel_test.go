@@ -23,7 +23,7 @@ func TestKernelOwnMount(t *testing.T) {
 				if place == "systemd" {
 					got = run(t, []string{"-p", "build", "--id", id, "--memory", "64M", "--pids", "40"}, "descendants")
 				} else {
-					got = inScope(t, `work=$(mktemp -d); chmod 777 "$work"; cd "$work"; payload -p build --id `+id+` --memory 64M --pids 40 -- "$self" victim descendants; state after`)
+					got = inScope(t, `work=$(mktemp -d); chmod 777 "$work"; cd "$work"; payload -p build --id `+id+` --memory 64M --pids 40 -- "$self" victim descendants; cd /; rmdir "$work"; state after`)
 				}
 				t.Logf("%s%s", got.Stdout, got.Stderr)
 				for _, file := range []string{"memory.max", "pids.max", "cpu.max", "memory.oom.group", "cgroup.freeze"} {
