@@ -30,6 +30,7 @@ import (
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
 
 // Options are what a run is given besides its plan.
@@ -40,6 +41,9 @@ type Options struct {
 	// Steps asks for Result.Steps.
 	Steps    bool
 	Stopping Stopping
+	// Denied is called with the first of each kind of call that the policy refused,
+	// when it has been answered. The payload waits for it. May be nil.
+	Denied func(*denial.Denial)
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
@@ -58,6 +62,9 @@ type Result struct {
 	// Largest are the processes with the most memory when the limit on memory
 	// was last seen to be met, the largest first.
 	Largest []Process
+	// Denied is what the policy refused, if Plan.Listener says that somebody
+	// listened.
+	Denied denial.Log
 	// Left are entries of the plan's end that failed, each a *StepError: the
 	// payload has ended as Status says, and something of the jail may be left.
 	Left []error
@@ -141,6 +148,9 @@ type run struct {
 	memory int    // memory.events
 	tty    *terminal
 
+	listener int // whom the filter asks; 0: nobody
+	denied   denial.Log
+
 	asked, until, killAt, giveUpAt, cpuNext time.Time // 0: not at all
 
 	why     Reason // for which the supervisor has ended the payload
@@ -214,6 +224,9 @@ func (r *run) entry(i int) error {
 	case plan.Socketpair:
 		return r.socketpair(i, s)
 	case plan.ReceiveFD:
+		if r.plan.Entries[i].Out == r.plan.Listener {
+			return r.takeListener(i, s)
+		}
 		return r.takeTerminal(i, s)
 	case plan.Ioctl:
 		return r.setTerminal(i, s)

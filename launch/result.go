@@ -38,7 +38,7 @@ func (r *run) result() (res Result, err error) {
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
-	res.Largest = r.largestSeen
+	res.Largest, res.Denied = r.largestSeen, r.denied
 	defer func() {
 		if res.Reason = r.why; r.why == "" {
 			res.Reason = res.reason(r.opt.Stopping.CPUTime)

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -48,7 +47,7 @@ func (e *NotEndingError) Error() string {
 // ends a payload whose time is over or that somebody wants to end, stops with
 // it, and looks at its memory when that meets its limit.
 func (r *run) await() error {
-	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd) {
+	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
 	r.memory = r.memoryEvents()
@@ -60,7 +59,7 @@ func (r *run) await() error {
 		r.status = int(r.statusFD())
 	}
 	for {
-		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [2]int{r.wake, r.status}, r.wait())
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.listener}, r.wait())
 		if ended {
 			return nil
 		}
@@ -72,6 +71,9 @@ func (r *run) await() error {
 		}
 		if ready[1] {
 			r.stops()
+		}
+		if ready[2] {
+			r.answer()
 		}
 		if err := r.deadlines(); err != nil {
 			return err
@@ -319,5 +321,3 @@ func (r *run) statusFD() int64 {
 	}
 	return -1
 }
-
-var errNoDescriptor = errors.New("init ended before it sent the terminal")

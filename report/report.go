@@ -31,6 +31,7 @@ type Report struct {
 	Limits   []Limit  `json:"limits"`
 	Usage    *Usage   `json:"usage,omitempty"`
 	PID1     string   `json:"pid1,omitempty"`
+	Denials  Denials  `json:"denials"`
 	Left     []string `json:"left"` // what could not be cleared away
 }
 
@@ -44,6 +45,29 @@ type Failure struct {
 	Errno   string `json:"errno,omitempty"`
 	Cause   string `json:"cause"`
 	Remedy  string `json:"remedy,omitempty"`
+}
+
+// Denials are the calls that the seccomp policy refused.
+type Denials struct {
+	Watched bool     `json:"watched"`
+	Why     string   `json:"why,omitempty"` // they were not
+	Calls   []Denial `json:"calls"`         // one of each kind, the most telling first
+	Others  uint64   `json:"others"`        // calls of kinds for which there was no room
+}
+
+// Denial is one kind.
+type Denial struct {
+	Syscall  string  `json:"syscall"`
+	Call     string  `json:"call"`            // the first, in the syntax of strace(1)
+	Errno    string  `json:"errno,omitempty"` // that it was answered
+	Killed   bool    `json:"killed,omitempty"`
+	Expected bool    `json:"expected,omitempty"` // programs try it and go on without
+	Count    uint64  `json:"count"`
+	Process  int     `json:"pid"`  // inside
+	Name     string  `json:"comm"` // of proc(5)
+	First    float64 `json:"first_seconds"`
+	Last     float64 `json:"last_seconds"`
+	Remedy   string  `json:"remedy"`
 }
 
 // Note is a feature that is not in force, or another remark.

@@ -76,14 +76,18 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 		opt.stopping.CPUTime = time.Duration(n) * time.Second
 	}
 	planned := time.Since(began)
-	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get, Stopping: opt.stopping})
+	tell, told := opt.denied(spec.Filter.Name)
+	res, err := launch.Run(p, launch.Options{
+		Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get, Stopping: opt.stopping, Denied: tell,
+	})
+	told()
 	if err != nil {
 		if withoutCgroup(spec, err) {
 			return opt.start(spec, facts, systemd)
 		}
 		return opt.failedStep(err, facts, p)
 	}
-	opt.ran(res)
+	opt.ran(spec, p, res)
 	opt.sayTimes(p, res, planned)
 	opt.sayUsage(spec, res)
 	opt.ended(spec, res)

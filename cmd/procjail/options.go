@@ -173,6 +173,13 @@ func (o *options) flags() *pflag.FlagSet {
 		p, err := profiles.ParsePID1(s)
 		return func(spec *plan.Spec) { spec.Init = p }, err
 	}), "pid1", "")
+	fs.Var(o.change("when", func(s string) (func(*plan.Spec), error) {
+		d, ok := map[string]plan.Denials{"auto": plan.DenialsAuto, "off": plan.DenialsOff}[s]
+		if !ok {
+			return nil, fmt.Errorf("%q: want auto or off", s)
+		}
+		return func(spec *plan.Spec) { spec.Denials = d }, nil
+	}), "denials", "")
 	fs.Var((*words)(&o.require), "require", "")
 	fs.Var((*words)(&o.allow), "allow-degraded", "")
 	fs.StringVar(&o.reportFile, "report", "", "")

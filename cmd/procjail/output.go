@@ -106,6 +106,9 @@ func (o *options) ended(spec *plan.Spec, res launch.Result) {
 	}
 	sayEnd(spec, res, o.stopping)
 	sayCgroup(spec, res)
+	if res.Status != 0 && !res.Killed {
+		sayDenied(spec, &res.Denied)
+	}
 	for _, dir := range o.overlays {
 		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
 	}

@@ -25,7 +25,7 @@ func (o *options) reported(f func() int) int {
 	}
 	o.report = report.Report{
 		Version: report.Version, Procjail: version, Command: o.argv, Profile: o.profile, Reason: "setup-failed",
-		Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{},
+		Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}, Denials: report.Denials{Calls: []report.Denial{}},
 	}
 	o.report.ExitCode = f()
 	if err := file.Write(&o.report); err != nil {
@@ -73,8 +73,9 @@ func (o *options) planned(spec *plan.Spec, p *plan.Plan) {
 }
 
 // ran notes how a payload ended and what it used.
-func (o *options) ran(res launch.Result) {
+func (o *options) ran(spec *plan.Spec, p *plan.Plan, res launch.Result) {
 	r := &o.report
+	r.Denials = denials(spec, p, res)
 	r.Reason, r.Killed = string(res.Reason), res.Killed
 	if s := res.Status; s.Signaled() {
 		r.Signal = unix.SignalName(s.Signal())

@@ -60,6 +60,7 @@ What procjail says:
       --dry-run              print the host's facts and every step; do nothing
   -v, --verbose              print each step as it is made, and the times
   -q, --quiet                only errors
+      --denials auto|off     learn of the calls that the filter refuses
       --report FILE          what became of it, as JSON
       --version              print the version
   -h, --help                 print this
