@@ -41,6 +41,9 @@ type Options struct {
 	// Steps asks for Result.Steps.
 	Steps    bool
 	Stopping Stopping
+	// Before is called with what the payload was just before it became its program,
+	// if the plan's filter asks about execve(2): Spec.Look. May be nil.
+	Before func(State)
 	// Denied is called with the first of each kind of call that the policy refused,
 	// when it has been answered. The payload waits for it. May be nil.
 	Denied func(*denial.Denial)
@@ -148,8 +151,10 @@ type run struct {
 	memory int    // memory.events
 	tty    *terminal
 
+	looked   bool
 	listener int // whom the filter asks; 0: nobody
 	denied   denial.Log
+	ended    bool // the policy has ended the payload itself
 
 	asked, until, killAt, giveUpAt, cpuNext time.Time // 0: not at all
 
@@ -254,6 +259,9 @@ func (r *run) entry(i int) error {
 
 // waitid makes the entry that waits for the end of init.
 func (r *run) waitid(i int) error {
+	if r.listener == 0 {
+		r.look(int(r.initPid()), func() {})
+	}
 	if err := r.await(); err != nil {
 		return err
 	}

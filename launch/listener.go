@@ -2,7 +2,6 @@ package launch
 
 import (
 	"errors"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +46,7 @@ func (r *run) answer() {
 	pid := int(n.Pid)
 	read := func(address uint64, size int) []byte { return sys.ReadMemory(pid, address, size) }
 	if verdict == unix.SECCOMP_RET_ALLOW {
-		_ = sys.ContinueNotification(r.listener, n.ID)
+		r.look(pid, func() { _ = sys.ContinueNotification(r.listener, n.ID) })
 		return
 	}
 	d, first := r.denied.Add(call, verdict, time.Since(r.began), func() denial.Process { return process(pid) }, read)
@@ -57,7 +56,7 @@ func (r *run) answer() {
 	errno := unix.Errno(verdict & unix.SECCOMP_RET_DATA)
 	if verdict&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_KILL_PROCESS {
 		errno = unix.ENOSYS
-		killed(pid)
+		r.ended = killed(pid) == r.payloadPid() || r.ended
 	}
 	_ = sys.AnswerNotification(r.listener, n.ID, errno)
 	if first && r.opt.Denied != nil {
@@ -65,12 +64,24 @@ func (r *run) answer() {
 	}
 }
 
-// killed ends the process of a thread as the policy's own answer would.
-func killed(tid int) {
+// payloadPid is the payload's process id inside.
+func (r *run) payloadPid() int {
+	for i := range r.plan.Entries {
+		if s, ok := r.plan.Entries[i].Step.(plan.ExecFD); ok {
+			pid, _ := strconv.Atoi(s.Argv[1])
+			return pid
+		}
+	}
+	return 1
+}
+
+// killed ends the process of a thread as the policy's own answer would, and
+// returns its id inside.
+func killed(tid int) int {
 	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
 	tgid, err := strconv.Atoi(field(status, "Tgid"))
 	if err != nil {
-		return
+		return 0
 	}
 	sig := unix.SIGSYS
 	for _, name := range []string{"SigBlk", "SigIgn", "SigCgt"} {
@@ -79,17 +90,24 @@ func killed(tid int) {
 		}
 	}
 	_ = sys.Tgkill(tgid, tid, sig)
+	return inside(status)
 }
 
 // process is who has the id of a thread, by proc(5).
 func process(tid int) denial.Process {
-	dir := "/proc/" + strconv.Itoa(tid)
-	status, _ := sys.ReadFile(filepath.Join(dir, "status"))
-	p := denial.Process{Name: field(status, "Name")}
-	if list := strings.Fields(field(status, "NStgid")); len(list) > 1 {
-		p.PID, _ = strconv.Atoi(list[len(list)-1])
+	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
+	return denial.Process{Name: field(status, "Name"), PID: inside(status)}
+}
+
+// inside is the id of a process in the jail: the first is that in the namespace of
+// whom this /proc is, proc(5).
+func inside(status string) int {
+	list := strings.Fields(field(status, "NStgid"))
+	if len(list) < 2 {
+		return 0
 	}
-	return p
+	pid, _ := strconv.Atoi(list[1])
+	return pid
 }
 
 // field is a line of /proc/PID/status.

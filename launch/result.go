@@ -59,12 +59,21 @@ func (r *run) result() (res Result, err error) {
 		}
 		n = (n | r.word) & (1<<32 - 1)
 		if n != 0 {
-			res.Status = unix.WaitStatus(n - 1)
+			res.Status = r.bySeccomp(unix.WaitStatus(n - 1))
 			return res, nil
 		}
 	}
-	res.Status = info.waitStatus()
+	res.Status = r.bySeccomp(info.waitStatus())
 	return res, nil
+}
+
+// bySeccomp is the status of a payload that the policy ended: the supervisor kills
+// one that catches SIGSYS by another signal.
+func (r *run) bySeccomp(s unix.WaitStatus) unix.WaitStatus {
+	if r.ended && s.Signaled() && s.Signal() == unix.SIGKILL {
+		return unix.WaitStatus(unix.SIGSYS)
+	}
+	return s
 }
 
 // Reason is why a payload ended, in one word.

@@ -33,10 +33,13 @@ func (c *compiler) wantListener() error {
 	return nil
 }
 
-// traced are the calls that --trace-denials wants to see.
+// traced are the calls that somebody wants to see.
 func traced(spec *Spec) []int32 {
-	if spec.Denials == DenialsTrace {
+	switch {
+	case spec.Denials == DenialsTrace:
 		return denial.Traced
+	case spec.Look:
+		return []int32{unix.SYS_EXECVE}
 	}
 	return nil
 }

@@ -26,8 +26,11 @@ type Spec struct {
 	StopSignal unix.Signal
 	TTY        TTY
 	Denials    Denials
-	KeepFDs    []int // descriptors of the caller's that the payload gets as well
-	Cgroup     cgroupdelegate.Source
+	// Look makes the filter ask about execve(2), so that the payload can be looked
+	// at before its first.
+	Look    bool
+	KeepFDs []int // descriptors of the caller's that the payload gets as well
+	Cgroup  cgroupdelegate.Source
 	// CgroupNote is why an earlier attempt at a cgroup failed, where this is
 	// the second one, without.
 	CgroupNote string

@@ -19,6 +19,7 @@ type Report struct {
 	Procjail string   `json:"procjail_version"`
 	Command  []string `json:"command"`
 	Profile  string   `json:"profile"`
+	Source   string   `json:"profile_source"` // built-in, or its file
 
 	Reason   string `json:"reason"`           // exited, signaled, oom, pids, timeout, cpu-time, seccomp, setup-failed, interrupted
 	ExitCode int    `json:"exit_code"`        // what procjail exits with
@@ -31,6 +32,8 @@ type Report struct {
 	Limits   []Limit  `json:"limits"`
 	Usage    *Usage   `json:"usage,omitempty"`
 	PID1     string   `json:"pid1,omitempty"`
+	Plan     []Step   `json:"plan"`
+	State    *State   `json:"state,omitempty"`
 	Denials  Denials  `json:"denials"`
 	Left     []string `json:"left"` // what could not be cleared away
 }
@@ -45,6 +48,33 @@ type Failure struct {
 	Errno   string `json:"errno,omitempty"`
 	Cause   string `json:"cause"`
 	Remedy  string `json:"remedy,omitempty"`
+}
+
+// Step is an entry of the plan, and what became of it.
+type Step struct {
+	Stage  string   `json:"stage"`
+	Call   string   `json:"call"`              // in the syntax of strace(1)
+	From   string   `json:"from,omitempty"`    // the profile line or option
+	Result *int64   `json:"result,omitempty"`  // an errno is its negative; left out: it was not made
+	At     *float64 `json:"seconds,omitempty"` // when it came back, since the start
+}
+
+// State is the payload as the kernel shows it just before its first execve(2).
+type State struct {
+	Pid        int               `json:"pid"`        // outside
+	InitPid    int               `json:"init_pid"`   // outside
+	Namespaces map[string]uint64 `json:"namespaces"` // their inodes
+	UIDMap     []string          `json:"uid_map"`
+	GIDMap     []string          `json:"gid_map"`
+	UIDs       string            `json:"uids"` // real, effective, saved, file system; outside
+	GIDs       string            `json:"gids"`
+	Groups     string            `json:"groups"`
+	Caps       map[string]string `json:"capabilities"` // the five sets, in hexadecimal
+	NoNewPrivs string            `json:"no_new_privs"`
+	Seccomp    string            `json:"seccomp_mode"`
+	Filters    string            `json:"seccomp_filters"`
+	Cgroup     string            `json:"cgroup"`
+	Mounts     []string          `json:"mounts"` // mountinfo of proc(5)
 }
 
 // Denials are the calls that the seccomp policy refused.

@@ -78,9 +78,11 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	planned := time.Since(began)
 	tell, told := opt.denied(spec.Filter.Name)
 	res, err := launch.Run(p, launch.Options{
-		Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get, Stopping: opt.stopping, Denied: tell,
+		Progress: opt.progress(p), Steps: opt.verbose || opt.reportFile != "", Manager: systemd.get, Stopping: opt.stopping,
+		Denied: tell, Before: opt.before(),
 	})
 	told()
+	opt.steps(p, res.Steps)
 	if err != nil {
 		if withoutCgroup(spec, err) {
 			return opt.start(spec, facts, systemd)

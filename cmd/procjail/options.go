@@ -37,6 +37,7 @@ type options struct {
 	stopping launch.Stopping
 
 	reportFile string
+	status     statusFDs
 	report     report.Report
 	require    []string
 	allow      []string
@@ -183,6 +184,8 @@ func (o *options) flags() *pflag.FlagSet {
 	fs.Var((*words)(&o.require), "require", "")
 	fs.Var((*words)(&o.allow), "allow-degraded", "")
 	fs.StringVar(&o.reportFile, "report", "", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) { return noChange, o.status.parse(s, &o.status.status) }), "json-status-fd", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) { return noChange, o.status.parse(s, &o.status.info) }), "info-fd", "")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
@@ -200,6 +203,9 @@ func (w *words) Set(s string) error {
 	*w = append(*w, strings.Split(s, ",")...)
 	return nil
 }
+
+// noChange is an option's that is not about the Spec.
+func noChange(*plan.Spec) {}
 
 type discard struct{}
 
@@ -440,7 +446,7 @@ func (o *options) spec() (*plan.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true}
+	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true, Look: o.reportFile != "" || o.status.wanted()}
 	for _, f := range o.changes {
 		f(s)
 	}

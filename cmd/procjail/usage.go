@@ -62,6 +62,8 @@ What procjail says:
   -q, --quiet                only errors
       --denials auto|off     learn of the calls that the filter refuses
       --report FILE          what became of it, as JSON
+      --info-fd N            who and in which namespaces it is, to that descriptor
+      --json-status-fd N     that, and then how it ended
       --version              print the version
   -h, --help                 print this
 
