@@ -77,6 +77,9 @@ func read(dir, arch string) map[int]string {
 	for nr, name := range newer {
 		names[nr] = name
 	}
+	if arch == "amd64" {
+		names[336] = "uprobe"
+	}
 	return names
 }
 

@@ -17,7 +17,7 @@ const x32Bit = 1 << 30
 func (c Call) Name() string {
 	switch c.Arch {
 	case unix.AUDIT_ARCH_X86_64:
-		if c.NR&x32Bit != 0 {
+		if c.NR > 0 && c.NR&x32Bit != 0 {
 			return "x32 " + name(native[:], c.NR&^x32Bit)
 		}
 		return name(native[:], c.NR)
