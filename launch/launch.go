@@ -44,6 +44,11 @@ type Options struct {
 	// Before is called with what the payload was just before it became its program,
 	// if the plan's filter asks about execve(2): Spec.Look. May be nil.
 	Before func(State)
+	// Trace is whether the calls that the policy allows and the plan's filter asks
+	// about are looked at, as they are where Spec.Denials is DenialsTrace. Failed is
+	// called with the first of each kind that fails, and may be nil.
+	Trace  bool
+	Failed func(*Failure)
 	// Denied is called with the first of each kind of call that the policy refused,
 	// when it has been answered. The payload waits for it. May be nil.
 	Denied func(*denial.Denial)
@@ -68,6 +73,21 @@ type Result struct {
 	// Denied is what the policy refused, if Plan.Listener says that somebody
 	// listened.
 	Denied denial.Log
+	// Failed are the calls that the policy allows and that failed, if Options.Trace
+	// asks for them, OtherFailures how many more there were, and Blind why their
+	// results could not be seen.
+	Failed        []*Failure
+	OtherFailures uint64
+	Blind         error
+	// LeftRunning is whether other processes were there, as PID 1 saw it, when the payload
+	// ended: the end of the jail killed them. pid_namespaces(7).
+	LeftRunning bool
+	// Zombies is how many ended processes a payload that is PID 1 had not waited for
+	// when it was killed.
+	Zombies int
+	// Full are the limited file systems of the jail that were full at the end, of a
+	// run of some length.
+	Full []Full
 	// Left are entries of the plan's end that failed, each a *StepError: the
 	// payload has ended as Status says, and something of the jail may be left.
 	Left []error
@@ -147,13 +167,19 @@ type run struct {
 	wake   int // the eventfd of the signal handler; 0 where there is none
 	seen   [65]uint32
 	status int    // the eventfd that PID 1 writes to
-	word   uint64 // what was read from it so far
+	word   uint64 // the payload's status, plus one, as PID 1 said it; 0: not yet
+	others bool   // somebody else was left when the payload ended
 	memory int    // memory.events
 	tty    *terminal
 
 	looked   bool
+	lookAt   time.Time // when the spaces are opened; 0: they are, or will not be
+	spaces   []space
+	zombie   int
 	listener int // whom the filter asks; 0: nobody
 	denied   denial.Log
+	traced   tracer
+	execed   bool // the payload has made an execve
 	ended    bool // the policy has ended the payload itself
 
 	asked, until, killAt, giveUpAt, cpuNext time.Time // 0: not at all

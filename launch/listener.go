@@ -46,7 +46,13 @@ func (r *run) answer() {
 	pid := int(n.Pid)
 	read := func(address uint64, size int) []byte { return sys.ReadMemory(pid, address, size) }
 	if verdict == unix.SECCOMP_RET_ALLOW {
-		r.look(pid, func() { _ = sys.ContinueNotification(r.listener, n.ID) })
+		r.look(pid, func() {
+			if r.opt.Trace {
+				r.trace(&n, call, read)
+			} else {
+				_ = sys.ContinueNotification(r.listener, n.ID)
+			}
+		})
 		return
 	}
 	d, first := r.denied.Add(call, verdict, time.Since(r.began), func() denial.Process { return process(pid) }, read)

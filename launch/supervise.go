@@ -47,6 +47,10 @@ func (e *NotEndingError) Error() string {
 // ends a payload whose time is over or that somebody wants to end, stops with
 // it, and looks at its memory when that meets its limit.
 func (r *run) await() error {
+	if r.opt.Trace { // ptrace(2) is for one thread
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
@@ -54,6 +58,7 @@ func (r *run) await() error {
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
 	}
+	r.lookAt = time.Now().Add(lookTime)
 	r.status = -1
 	if r.reports() {
 		r.status = int(r.statusFD())
@@ -90,7 +95,7 @@ func (r *run) quiet() bool {
 // wait is the time until the next deadline; negative for none.
 func (r *run) wait() time.Duration {
 	next := time.Duration(-1)
-	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt()} {
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt} {
 		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
 			next = max(d, 0)
 		}
@@ -166,6 +171,9 @@ func (r *run) kill() {
 	if !r.giveUpAt.IsZero() {
 		return
 	}
+	if !r.reports() {
+		r.zombie = r.zombies()
+	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
 	if leaf := r.leaf(); leaf >= 0 {
 		_ = sys.WriteFileAt(leaf, "cgroup.kill", "1")
@@ -174,9 +182,20 @@ func (r *run) kill() {
 	r.giveUpAt = time.Now().Add(killedTime)
 }
 
+// due does what cannot wait while a call is looked at.
+func (r *run) due() error {
+	if r.wake > 0 {
+		r.signals()
+	}
+	return r.deadlines()
+}
+
 func (r *run) deadlines() error {
 	now := time.Now()
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if due(r.lookAt) {
+		r.openSpaces()
+	}
 	switch {
 	case due(r.giveUpAt):
 		return &NotEndingError{r.notEnding()}
@@ -228,8 +247,8 @@ func (r *run) stops() {
 	if err != nil {
 		return
 	}
-	r.word |= n & (1<<32 - 1)
-	if n>>32 == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
+	stops := r.say(n)
+	if stops == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}
 	group := !r.mayStop

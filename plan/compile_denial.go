@@ -23,6 +23,8 @@ func (c *compiler) wantListener() error {
 		c.plan.Unwatched = "procjail itself runs under a filter that has a listener, of which there can be one (seccomp(2), EBUSY), or that refuses it one"
 	case !ok:
 		c.plan.Unwatched = "the policy " + c.spec.Filter.Name + " does not always allow sendmsg, by which the listener is handed over"
+	case c.spec.Denials == DenialsTrace && !c.waitsKillable():
+		c.plan.Unwatched = "this kernel is " + c.host.Release + ", and lets a signal interrupt who waits for an answer; 5.19 is the first that does not"
 	default:
 		c.watch.program = program
 		return nil
@@ -63,12 +65,16 @@ func (c *compiler) filter() {
 	// One thread loads it, and SECCOMP_FILTER_FLAG_TSYNC, which would return a
 	// thread's id, has nothing to do.
 	asks := f.Flags&^unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
-	if c.host.Major > 5 || c.host.Minor >= 19 { // a signal then waits for the answer
+	if c.waitsKillable() {
 		asks |= unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	}
 	listener := c.get(SetFilter{f.Name, w.program, asks})
 	c.add(SendFD{w.payloads, listener})
 }
+
+// waitsKillable tells whether a thread that waits for the answer can be held to it:
+// since Linux 5.19 only a signal that kills comes first.
+func (c *compiler) waitsKillable() bool { return c.host.Major > 5 || c.host.Minor >= 19 }
 
 // takeListener receives it.
 func (c *compiler) takeListener() {

@@ -27,15 +27,19 @@ type Report struct {
 	Signal   string `json:"signal,omitempty"` // that killed the payload
 	Killed   bool   `json:"killed,omitempty"` // by procjail, since it did not end when it was asked to
 
-	Error    *Failure `json:"error,omitempty"` // reason setup-failed
-	Degraded []Note   `json:"degraded"`        // what this host does not give
-	Limits   []Limit  `json:"limits"`
-	Usage    *Usage   `json:"usage,omitempty"`
-	PID1     string   `json:"pid1,omitempty"`
-	Plan     []Step   `json:"plan"`
-	State    *State   `json:"state,omitempty"`
-	Denials  Denials  `json:"denials"`
-	Left     []string `json:"left"` // what could not be cleared away
+	Error    *Failure  `json:"error,omitempty"` // reason setup-failed
+	Degraded []Note    `json:"degraded"`        // what this host does not give
+	Limits   []Limit   `json:"limits"`
+	Usage    *Usage    `json:"usage,omitempty"`
+	PID1     string    `json:"pid1,omitempty"`
+	Full     []string  `json:"full,omitempty"`         // limited file systems of the jail with no room at the end
+	Others   bool      `json:"left_running,omitempty"` // processes of the payload's that the end of PID 1 ended
+	Zombies  int       `json:"zombies,omitempty"`      // that a payload that is PID 1 had not waited for when it was killed
+	Plan     []Step    `json:"plan"`
+	State    *State    `json:"state,omitempty"`
+	Denials  Denials   `json:"denials"`
+	Failures *Failures `json:"failures,omitempty"` // of --trace-denials
+	Left     []string  `json:"left"`               // what could not be cleared away
 }
 
 // Failure is a start that did not come to its end.
@@ -98,6 +102,29 @@ type Denial struct {
 	First    float64 `json:"first_seconds"`
 	Last     float64 `json:"last_seconds"`
 	Remedy   string  `json:"remedy"`
+}
+
+// Failures are calls of the payload's that the policy allows and that failed.
+type Failures struct {
+	Calls  []FailedCall `json:"calls"`         // one of each kind, those that met a wall first
+	Others uint64       `json:"others"`        // for which there was no room
+	Why    string       `json:"why,omitempty"` // some could not be seen
+}
+
+// FailedCall is one kind.
+type FailedCall struct {
+	Syscall  string   `json:"syscall"`
+	Call     string   `json:"call"`
+	Paths    []string `json:"paths,omitempty"` // absolute, inside
+	Errno    string   `json:"errno"`
+	Wall     string   `json:"wall,omitempty"` // of the jail, that it met
+	Cause    string   `json:"cause,omitempty"`
+	Remedy   string   `json:"remedy,omitempty"`
+	Inferred bool     `json:"inferred,omitempty"` // the wall, or the errno
+	Count    uint64   `json:"count"`
+	Process  int      `json:"pid"`
+	Name     string   `json:"comm"`
+	At       float64  `json:"first_seconds"`
 }
 
 // Note is a feature that is not in force, or another remark.

@@ -30,7 +30,7 @@ func whole() *report.Report {
 	r := &report.Report{}
 	fill(reflect.ValueOf(r).Elem())
 	r.Version, r.Reason, r.PID1 = report.Version, "setup-failed", "init"
-	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By, r.Plan[0].Stage = "init", "cgroup", "cgroup", "rusage", "init"
+	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By, r.Plan[0].Stage, r.Failures.Calls[0].Wall = "init", "cgroup", "cgroup", "rusage", "init", "view"
 	return r
 }
 

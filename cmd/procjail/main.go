@@ -77,9 +77,10 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	}
 	planned := time.Since(began)
 	tell, told := opt.denied(spec.Filter.Name)
+	met := opt.met(spec, p)
 	res, err := launch.Run(p, launch.Options{
 		Progress: opt.progress(p), Steps: opt.verbose || opt.reportFile != "", Manager: systemd.get, Stopping: opt.stopping,
-		Denied: tell, Before: opt.before(),
+		Denied: tell, Before: opt.before(), Trace: opt.trace, Failed: met.failed,
 	})
 	told()
 	opt.steps(p, res.Steps)
@@ -90,9 +91,10 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 		return opt.failedStep(err, facts, p)
 	}
 	opt.ran(spec, p, res)
+	opt.report.Failures = met.report(res)
 	opt.sayTimes(p, res, planned)
 	opt.sayUsage(spec, res)
-	opt.ended(spec, res)
+	opt.ended(spec, res, met)
 	if res.Reason == launch.Timeout || res.Reason == launch.CPUTime {
 		return 124
 	}

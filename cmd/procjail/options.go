@@ -34,6 +34,7 @@ type options struct {
 	dryRun   bool
 	verbose  bool
 	quiet    bool
+	trace    bool
 	stopping launch.Stopping
 
 	reportFile string
@@ -181,6 +182,7 @@ func (o *options) flags() *pflag.FlagSet {
 		}
 		return func(spec *plan.Spec) { spec.Denials = d }, nil
 	}), "denials", "")
+	fs.BoolVar(&o.trace, "trace-denials", false, "")
 	fs.Var((*words)(&o.require), "require", "")
 	fs.Var((*words)(&o.allow), "allow-degraded", "")
 	fs.StringVar(&o.reportFile, "report", "", "")
@@ -449,6 +451,9 @@ func (o *options) spec() (*plan.Spec, error) {
 	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true, Look: o.reportFile != "" || o.status.wanted()}
 	for _, f := range o.changes {
 		f(s)
+	}
+	if o.trace {
+		s.Denials = plan.DenialsTrace
 	}
 	if o.rootfs != "" {
 		if s.Rootfs, err = hostPath(o.rootfs); err != nil {

@@ -143,6 +143,10 @@ func (o *options) ran(spec *plan.Spec, p *plan.Plan, res launch.Result) {
 		code := s.ExitStatus()
 		r.Status = &code
 	}
+	r.Others, r.Zombies = res.LeftRunning, res.Zombies
+	for _, f := range res.Full {
+		r.Full = append(r.Full, f.Path)
+	}
 	for _, err := range res.Left {
 		r.Left = append(r.Left, err.Error())
 	}

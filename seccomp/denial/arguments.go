@@ -105,6 +105,12 @@ var arguments = [...]struct{ name, kinds string }{
 	{"unlink", "str"},
 	{"unlinkat", "dir str hex"},
 	{"vfork", ""},
+	{"stat", "str ptr"},
+	{"lstat", "str ptr"},
+	{"newfstatat", "dir str ptr hex"},
+	{"statx", "dir str hex hex ptr"},
+	{"readlink", "str ptr size"},
+	{"readlinkat", "dir str ptr size"},
 }
 
 // kindsOf are the kinds of the arguments of a call.
@@ -171,6 +177,9 @@ func (c Call) Text(mem Memory) string {
 	var b strings.Builder
 	b.WriteString(name + "(")
 	for i, kind := range kinds {
+		if kind == "mode" && kinds[i-1] == "open" && c.Args[i-1]&unix.O_CREAT == 0 {
+			break // the kernel does not look at it
+		}
 		if i > 0 {
 			b.WriteString(", ")
 		}
@@ -294,4 +303,38 @@ func Internet(b []byte) (a netip.AddrPort, ok bool) {
 		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), port), true
 	}
 	return a, false
+}
+
+// Writes reports whether the call would change a file or a directory: of openat2(2),
+// whose flags are in memory, that is not known.
+func (c Call) Writes() bool {
+	const changing = unix.O_WRONLY | unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC
+	switch name := c.Name(); name {
+	case "open":
+		return c.Args[1]&changing != 0
+	case "openat":
+		return c.Args[2]&changing != 0
+	case "access":
+		return c.Args[1]&unix.W_OK != 0
+	case "faccessat", "faccessat2":
+		return c.Args[2]&unix.W_OK != 0
+	case "execve", "execveat", "stat", "lstat", "newfstatat", "statx", "readlink", "readlinkat", "chdir", "connect", "sendto", "openat2":
+		return false
+	}
+	return true
+}
+
+// Address is the socket address that the call names, as Text writes it; empty: none.
+func (c Call) Address(mem Memory) string {
+	kinds, _ := kindsOf(c.Name())
+	for i, kind := range kinds {
+		if kind == "address" && c.Args[i] != 0 && i+1 < len(c.Args) {
+			a := address(c.Args[i], c.Args[i+1], mem)
+			if s, err := strconv.Unquote(a); err == nil {
+				return s
+			}
+			return a
+		}
+	}
+	return ""
 }
