@@ -159,7 +159,7 @@ func runtimeDir(uid int) string {
 
 // machine looks up what limits are resolved by.
 func machine(l cgroupdelegate.Limits) cgroupdelegate.Machine {
-	m := cgroupdelegate.Machine{Disks: map[string]string{}}
+	m := cgroupdelegate.Machine{Disks: map[string]cgroupdelegate.Disk{}}
 	for _, s := range l.More {
 		if s.Share == 0 {
 			continue
@@ -174,25 +174,30 @@ func machine(l cgroupdelegate.Limits) cgroupdelegate.Machine {
 	return m
 }
 
-// disk is the whole disk that a device is or a file lies on, as "MAJOR:MINOR":
-// the kernel takes no partition (block/blk-cgroup.c:blkg_conf_open_bdev).
-func disk(p string) string {
+// disk is the whole disk that a device is or a file lies on: the kernel takes no
+// partition (block/blk-cgroup.c:blkg_conf_open_bdev). Its number is not known
+// where there is no /sys.
+func disk(p string) cgroupdelegate.Disk {
 	st, err := sys.StatPath(p)
 	if err != nil {
-		return ""
+		return cgroupdelegate.Disk{Err: unix.Errno(errno(err))}
 	}
 	dev := st.Dev
 	if st.Mode&unix.S_IFMT == unix.S_IFBLK {
 		dev = st.Rdev
 	}
+	// Numbers for what has no device begin with 0 (fs/super.c:get_anon_bdev).
+	if unix.Major(dev) == 0 {
+		return cgroupdelegate.Disk{Unnamed: true}
+	}
 	number := fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev))
 	dir := "/sys/dev/block/" + number
 	if _, err := sys.StatPath(dir); err != nil {
-		return ""
+		return cgroupdelegate.Disk{}
 	}
 	if _, err := sys.StatPath(dir + "/partition"); err == nil {
 		text, _ := sys.ReadFile(dir + "/../dev")
-		return strings.TrimSpace(text)
+		number = strings.TrimSpace(text)
 	}
-	return number
+	return cgroupdelegate.Disk{Number: number}
 }
