@@ -21,7 +21,7 @@ func (o *options) reported(f func() int) int {
 	}
 	file, err := report.Create(o.reportFile)
 	if err != nil {
-		return fail(fmt.Errorf("--report: %w", err))
+		return failReport(o.reportFile, err)
 	}
 	o.report = report.Report{
 		Version: report.Version, Procjail: version, Command: o.argv, Profile: o.profile, Reason: "setup-failed",
@@ -29,7 +29,7 @@ func (o *options) reported(f func() int) int {
 	}
 	o.report.ExitCode = f()
 	if err := file.Write(&o.report); err != nil {
-		return fail(fmt.Errorf("--report: %w", err))
+		return failReport(o.reportFile, err)
 	}
 	return o.report.ExitCode
 }
