@@ -1,12 +1,10 @@
 package plan_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/plantest"
-	"github.com/Emmanuel326/procjail/plan"
 )
 
 // TestDisks: a limit on what is no disk is refused, with a cgroup and without.
@@ -27,14 +25,7 @@ func TestDisks(t *testing.T) {
 			plantest.Look(spec, host)
 			spec.Cgroup = source
 			spec.Limits.IO = []cgroupdelegate.IOMax{{Path: tt.path, Rbps: 1e6}}
-			_, err := plan.Compile(spec, host)
-			var r *plan.Refusal
-			switch {
-			case want == "" && err != nil:
-				t.Errorf("%s, --cgroup %v: %v", tt.path, source, err)
-			case want != "" && (!errors.As(err, &r) || r.Error() != want || r.Remedy == "" || r.Exit != 125):
-				t.Errorf("%s, --cgroup %v: %+v, want %s", tt.path, source, err, want)
-			}
+			checkRefusal(t, tt.path+", --cgroup "+source.String(), spec, host, want)
 		}
 	}
 }
