@@ -19,22 +19,12 @@ import (
 // and which manager could give it a place of its own.
 func cgroups(uid int) cgroupdelegate.Facts {
 	var f cgroupdelegate.Facts
-	own := ""
 	text, err := sys.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return f
 	}
-	// cgroups(7): "hierarchy:controllers:path" on each line; 0 is cgroup2's.
-	for line := range strings.Lines(text) {
-		id, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
-		controllers, p, _ := strings.Cut(rest, ":")
-		switch {
-		case id == "0":
-			own = p
-		case controllers != "" && !strings.HasPrefix(controllers, "name="):
-			f.V1 = append(f.V1, strings.Split(controllers, ",")...)
-		}
-	}
+	var own string
+	own, f.V1 = cgroupdelegate.Membership(text)
 	for _, dir := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		if sys.FileSystem(dir) == unix.CGROUP2_SUPER_MAGIC {
 			f.Mount = dir

@@ -70,12 +70,7 @@ func (r *run) openCgroup(i int, s plan.OpenCgroup) error {
 	if err != nil {
 		return r.otherError(i, err)
 	}
-	own := ""
-	for line := range strings.Lines(text) {
-		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			own = p
-		}
-	}
+	own, _ := cgroupdelegate.Membership(text)
 	if path.Base(own) != s.Unit {
 		return r.otherError(i, errors.New("systemd has not moved procjail there: it is in "+own))
 	}

@@ -189,7 +189,7 @@ func lines(kind, name string) Inventory {
 // cgroups lists those of the caller's own below the one that it is in.
 func cgroups() Inventory {
 	var inv Inventory
-	top, err := ownCgroup()
+	top, err := cgroupOf(os.Getpid())
 	if err != nil {
 		return nil
 	}

@@ -135,7 +135,7 @@ func probeLandlock() error {
 }
 
 func probeCgroup() error {
-	dir, err := ownCgroup()
+	dir, err := cgroupOf(os.Getpid())
 	if err != nil {
 		return err
 	}
@@ -173,24 +173,4 @@ func HasControllers(names ...string) error {
 		}
 	}
 	return nil
-}
-
-// ownCgroup returns the directory of the caller's cgroup v2, by cgroups(7): the
-// line of /proc/self/cgroup that begins with "0::", below where cgroup2 is.
-func ownCgroup() (string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(text)) {
-		if below, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-				dir := filepath.Join(mount, below)
-				if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
-					return dir, nil
-				}
-			}
-		}
-	}
-	return "", fmt.Errorf("no cgroup v2 in /proc/self/cgroup: %q", text)
 }

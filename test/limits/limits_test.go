@@ -161,7 +161,7 @@ func waitReady(t testing.TB, cmd *exec.Cmd) *jail {
 		}
 		j.shown += line
 	}
-	j.top = filepath.Dir(cgroupOf(t, cmd.Process.Pid))
+	j.top = filepath.Dir(kerneltest.CgroupOf(t, cmd.Process.Pid))
 	return j
 }
 
@@ -171,18 +171,6 @@ func (j *jail) end(t testing.TB) int {
 	j.stdin.Close()
 	_ = j.cmd.Wait()
 	return j.cmd.ProcessState.ExitCode()
-}
-
-// cgroupOf is the directory of a process's cgroup.
-func cgroupOf(t testing.TB, pid int) string {
-	t.Helper()
-	for line := range strings.Lines(text("/proc/" + strconv.Itoa(pid) + "/cgroup")) {
-		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return "/sys/fs/cgroup" + p
-		}
-	}
-	t.Fatalf("process %d has no cgroup: %s", pid, text("/proc/"+strconv.Itoa(pid)+"/cgroup"))
-	return ""
 }
 
 // inScope runs a script in a delegated scope of its own, with what it says of
