@@ -75,6 +75,38 @@ func Unprivileged(t testing.TB) {
 	}
 }
 
+// Begin prepares a test of jails: an ordinary account, what it needs of the host,
+// and that it leaves nothing (Clean).
+func Begin(t testing.TB, features ...Feature) {
+	t.Helper()
+	Unprivileged(t)
+	Require(t, UserNamespaces)
+	Require(t, features...)
+	Clean(t)
+}
+
+// Identities are the two ways in which a payload can be somebody: --id.
+var Identities = []string{"subid", "self"}
+
+// RequireID is Require for what one of Identities needs.
+func RequireID(t testing.TB, id string) {
+	t.Helper()
+	if id == "subid" {
+		Require(t, SubordinateIDs, NewIDMap)
+	}
+}
+
+// EachID begins a test, and runs it, with each of Identities.
+func EachID(t *testing.T, f func(t *testing.T, id string)) {
+	for _, id := range Identities {
+		t.Run(id, func(t *testing.T) {
+			RequireID(t, id)
+			Begin(t)
+			f(t, id)
+		})
+	}
+}
+
 func missing(t testing.TB, feature Feature, text string) {
 	t.Helper()
 	required := strings.Split(os.Getenv("PROCJAIL_REQUIRE"), ",")
