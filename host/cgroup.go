@@ -120,8 +120,7 @@ func manager(mount string, uid int) cgroupdelegate.Manager {
 	if m.User {
 		addrs = systemd.UserAddresses(runtimeDir(uid), os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 		m.Missing = runtimeDir(uid)
-		id := strconv.Itoa(uid)
-		top = "/user.slice/user-" + id + ".slice/user@" + id + ".service"
+		top = cgroupdelegate.UserManager(uid)
 	}
 	for _, a := range addrs {
 		if _, err := sys.StatPath(a.Path); err == nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -36,8 +35,7 @@ func Leftovers(f cgroupdelegate.Facts) []Leftover {
 	uid := os.Geteuid()
 	tops := []string{"/system.slice"}
 	if uid != 0 {
-		id := strconv.Itoa(uid)
-		tops[0] = "/user.slice/user-" + id + ".slice/user@" + id + ".service"
+		tops[0] = cgroupdelegate.UserManager(uid)
 	}
 	for _, c := range []cgroupdelegate.Cgroup{f.Own, f.Parent} {
 		if c.Writable {

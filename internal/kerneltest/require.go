@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 )
 
 // Feature is something of the host's that a test needs. Its text is the word
@@ -193,8 +195,7 @@ func probeSystemd() error {
 // HasControllers asks for controllers of cgroup v2 that the caller's systemd can
 // give to a scope, by its own cgroup.
 func HasControllers(names ...string) error {
-	uid := os.Getuid()
-	file := fmt.Sprintf("/sys/fs/cgroup/user.slice/user-%d.slice/user@%d.service/cgroup.controllers", uid, uid)
+	file := "/sys/fs/cgroup" + cgroupdelegate.UserManager(os.Getuid()) + "/cgroup.controllers"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err

@@ -5,11 +5,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
@@ -61,8 +61,7 @@ func cgroupsNamed(t testing.TB, prefix string) []string {
 }
 
 func managerDir() string {
-	uid := strconv.Itoa(os.Getuid())
-	return "/sys/fs/cgroup/user.slice/user-" + uid + ".slice/user@" + uid + ".service"
+	return "/sys/fs/cgroup" + cgroupdelegate.UserManager(os.Getuid())
 }
 
 func systemctl(t testing.TB, args ...string) string {
