@@ -271,6 +271,24 @@ func TestKernelOwnTerminal(t *testing.T) {
 	}
 }
 
+// TestKernelCallersTerminal: with --tty never the streams are the caller's terminal
+// itself, which a payload can change for good, and cannot type into.
+func TestKernelCallersTerminal(t *testing.T) {
+	kerneltest.Begin(t)
+	s := newScreen(t)
+	s.run("clear; $J --tty never -- $SELF victim tty")
+	show := s.show()
+	if !strings.Contains(show, "/dev/tty open /dev/tty: no such device or address") || strings.Count(show, "TIOCSTI EPERM") != 3 || strings.Contains(show, "xxx") {
+		t.Errorf("%s", show)
+	}
+	s.run("$J --tty never stty -echo intr x")
+	s.run("stty -a >settings")
+	settings, err := os.ReadFile(s.dir + "/settings")
+	if err != nil || !strings.Contains(string(settings), " -echo ") || !strings.Contains(string(settings), "intr = x;") {
+		t.Errorf("%v: the settings are those of before:\n%s", err, settings)
+	}
+}
+
 // TestKernelWhichStreams: with which options and streams there is a terminal,
 // and for which streams.
 func TestKernelWhichStreams(t *testing.T) {
