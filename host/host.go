@@ -31,9 +31,9 @@ import (
 func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) {
 	h := &plan.Host{Arch: runtime.GOARCH, Pid: os.Getpid(), Env: os.Environ(), Landlock: sys.LandlockABI()}
 	var err error
+	h.Machine = machine(s.Limits.Limits)
 	if s.Cgroup != cgroupdelegate.Off {
 		h.Cgroup = cgroups(os.Geteuid())
-		h.Machine = machine(s.Limits.Limits)
 		if placed != nil {
 			placed(h.Cgroup)
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -70,12 +69,7 @@ func (r *run) openCgroup(i int, s plan.OpenCgroup) error {
 	if err != nil {
 		return r.otherError(i, err)
 	}
-	own := ""
-	for line := range strings.Lines(text) {
-		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			own = p
-		}
-	}
+	own, _ := cgroupdelegate.Membership(text)
 	if path.Base(own) != s.Unit {
 		return r.otherError(i, errors.New("systemd has not moved procjail there: it is in "+own))
 	}
@@ -135,46 +129,10 @@ func awaitEmpty(events int) error {
 func (r *run) rmdir(i int, s plan.Rmdir) error {
 	err := r.call(i)
 	if errors.Is(err, unix.EBUSY) && s.Dir != plan.AtFDCWD {
-		removeBelow(int(r.value(s.Dir)), s.Path)
+		_ = removeBelow(int(r.value(s.Dir)), s.Path, "") // what stays shows in the call
 		err = r.call(i)
 	}
 	return err
-}
-
-// removeBelow removes the directories below one, from the inside out. What
-// cannot be removed shows in the call that follows.
-func removeBelow(dir int, name string) {
-	fd, err := sys.Openat(dir, name, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return
-	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	entries, _ := f.ReadDir(-1)
-	for _, e := range entries {
-		if e.IsDir() {
-			removeBelow(fd, e.Name())
-			_ = sys.Rmdirat(fd, e.Name())
-		}
-	}
-}
-
-// removeLeaves removes the leaves of jails whose supervisors were killed. The
-// caller has the lock on top that each supervisor shares, so none lives.
-func removeLeaves(top int) {
-	fd, err := sys.Openat(top, ".", unix.O_DIRECTORY, 0)
-	if err != nil {
-		return
-	}
-	f := os.NewFile(uintptr(fd), "")
-	defer f.Close()
-	entries, _ := f.ReadDir(-1)
-	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), cgroupdelegate.Prefix) {
-			removeBelow(top, e.Name())
-			_ = sys.Rmdirat(top, e.Name())
-		}
-	}
 }
 
 // giveBack leaves a cgroup as it was found, if no other jail is in it.
@@ -184,7 +142,9 @@ func giveBack(top int, child string, controllers []string) error {
 		return nil
 	}
 	if err == nil {
-		removeLeaves(top)
+		// The leaves of jails whose supervisors were killed: each that lives
+		// shares the lock. One that cannot go is left to the next.
+		_ = removeBelow(top, ".", cgroupdelegate.Prefix)
 	}
 	if err == nil && len(controllers) > 0 {
 		err = sys.WriteFileAt(top, "cgroup.subtree_control", "-"+strings.Join(controllers, " -"))

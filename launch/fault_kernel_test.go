@@ -143,9 +143,7 @@ func faultAt(t *testing.T, p *plan.Plan, i int) {
 
 // TestKernelShortResult is a call that returns less than the plan wants.
 func TestKernelShortResult(t *testing.T) {
-	kerneltest.Unprivileged(t)
-	kerneltest.Require(t, kerneltest.UserNamespaces)
-	kerneltest.Clean(t)
+	kerneltest.Begin(t)
 	p := strict(t, []string{"/bin/true"}, nil)
 	for i, e := range p.Entries {
 		if w, ok := e.Step.(plan.Write); ok && e.Stage == plan.Init {

@@ -70,7 +70,6 @@ func moment(t *testing.T, name, act string, i int, slow string) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestMomentInside$", "-test.timeout=60s")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("PROCJAIL_MOMENT=%s %s %d %s", name, act, i, slow))
 	cmd.Stdin = nil
-	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	where := fmt.Sprintf("%s, %s at step %d", name, act, i+1)
 	var exit *exec.ExitError
@@ -80,19 +79,7 @@ func moment(t *testing.T, name, act string, i int, slow string) {
 	default:
 		t.Errorf("%s: %v\n%s", where, err, out)
 	}
-	for {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
-		if err == unix.ECHILD {
-			break
-		}
-		if time.Since(began) > stepBound {
-			t.Fatalf("%s: processes are left", where)
-		}
-		if pid <= 0 {
-			time.Sleep(200 * time.Microsecond)
-		}
-	}
+	kerneltest.NobodyLeft(t, where)
 }
 
 // TestMomentInside is the process that is killed, or kills.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/internal/plantest"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -87,8 +88,7 @@ func TestPipesOneWay(t *testing.T) {
 	}
 }
 
-// TestTiedFilter runs the filter of a payload that is PID 1 in x/net/bpf's
-// machine, whose loads are of big endian.
+// TestTiedFilter runs the filter of a payload that is PID 1.
 func TestTiedFilter(t *testing.T) {
 	native, compat := uint32(unix.AUDIT_ARCH_X86_64), uint32(unix.AUDIT_ARCH_I386)
 	if runtime.GOARCH == "arm64" {
@@ -105,14 +105,7 @@ func TestTiedFilter(t *testing.T) {
 			Op: binary.NativeEndian.Uint16(text), Jt: text[2], Jf: text[3], K: binary.NativeEndian.Uint32(text[4:]),
 		})
 	}
-	list, ok := bpf.Disassemble(raw)
-	if !ok {
-		t.Fatalf("not all is known: %v", list)
-	}
-	vm, err := bpf.NewVM(list)
-	if err != nil {
-		t.Fatal(err)
-	}
+	vm := bpftest.New(t, raw)
 	const kill, cont, name = uint32(unix.SIGKILL), uint32(unix.SIGCONT), uint32(unix.PR_SET_NAME)
 	allow, refuse := uint32(unix.SECCOMP_RET_ALLOW), unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM)
 	for _, tt := range []struct {
@@ -130,14 +123,9 @@ func TestTiedFilter(t *testing.T) {
 		{compat, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, allow},
 		{0, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, allow},
 	} {
-		data := make([]byte, 64)
-		binary.BigEndian.PutUint32(data[0:], tt.nr)
-		binary.BigEndian.PutUint32(data[4:], tt.arch)
-		binary.BigEndian.PutUint32(data[16:], tt.option)
-		binary.BigEndian.PutUint32(data[24:], tt.arg)
-		got, err := vm.Run(data)
-		if err != nil || uint32(got) != tt.want {
-			t.Errorf("arch %#x nr %d option %d arg %d: %#x, %v, want %#x", tt.arch, tt.nr, tt.option, tt.arg, got, err, tt.want)
+		got := vm.Run(bpftest.Call(tt.arch, tt.nr, uint64(tt.option), uint64(tt.arg)))
+		if got != tt.want {
+			t.Errorf("arch %#x nr %d option %d arg %d: %#x, want %#x", tt.arch, tt.nr, tt.option, tt.arg, got, tt.want)
 		}
 	}
 }

@@ -5,8 +5,14 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
 )
 
 // Version is of the form of the object. A reader takes what it knows and passes
@@ -165,34 +171,89 @@ type File struct {
 	f    *os.File
 }
 
+// Error is a report that the kernel did not take.
+type Error struct {
+	Call string // as strace(1) spells it
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Call + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrNoFile is the name of a device, a pipe or a socket, which the report would
+// not be written to: it would take its place.
+var ErrNoFile = errors.New("it is no file, and a report takes the place of what has its name")
+
 // Create makes a file beside the one that is to be written, so that it shows
-// before anything is run whether that can be.
+// before anything is run whether that can be. The error is an *Error, or ErrNoFile.
 func Create(name string) (*File, error) {
+	if err := free(name); err != nil {
+		return nil, err
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
-		return nil, err
+		call := "open"
+		if p := (*os.PathError)(nil); errors.As(err, &p) {
+			call = fmt.Sprintf("open(%q, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600)", p.Path)
+		}
+		return nil, &Error{call, err}
 	}
 	return &File{name, f}, nil
 }
 
+// free asks the kernel for what rename(2) would only say after the run: that the
+// name is a directory's. No call of it makes anything.
+func free(name string) error {
+	if strings.HasSuffix(name, "/") {
+		// O_CREAT with such a name is EISDIR (fs/namei.c:open_last_lookups).
+		return open(name, "O_WRONLY|O_CREAT|O_CLOEXEC", os.O_WRONLY|os.O_CREATE)
+	}
+	st, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return &Error{fmt.Sprintf("stat(%q)", name), err}
+	case st.IsDir():
+		return open(name, "O_WRONLY|O_CLOEXEC", os.O_WRONLY)
+	case !st.Mode().IsRegular():
+		return ErrNoFile
+	}
+	return nil
+}
+
+func open(name, flags string, flag int) error {
+	f, err := os.OpenFile(name, flag, 0)
+	if err != nil {
+		return &Error{fmt.Sprintf("open(%q, %s)", name, flags), err}
+	}
+	return f.Close()
+}
+
 // Write puts r into the file and gives it its name: a reader finds the whole of
-// it or nothing. After an error there is nothing.
+// it or nothing. After an error, an *Error, there is nothing.
 func (f *File) Write(r *Report) error {
 	text, err := json.MarshalIndent(r, "", "  ")
-	if err == nil {
-		_, err = f.f.Write(append(text, '\n'))
-	}
-	if err == nil {
-		err = f.f.Chmod(0o644)
-	}
-	if e := f.f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.f.Name(), f.name)
-	}
 	if err != nil {
-		_ = os.Remove(f.f.Name())
+		return err
 	}
+	temporary := f.f.Name()
+	_, err = f.f.Write(append(text, '\n'))
+	if err != nil {
+		err = &Error{fmt.Sprintf("write(%q, ..., %d)", temporary, len(text)+1), err}
+	} else if err = f.f.Chmod(0o644); err != nil {
+		err = &Error{fmt.Sprintf("fchmod(%q, 0644)", temporary), err}
+	}
+	if e := f.f.Close(); err == nil && e != nil {
+		err = &Error{fmt.Sprintf("close(%q)", temporary), e}
+	}
+	if err == nil {
+		// Not os.Rename, which has an errno of its own for a directory.
+		if err = sys.Renameat(sys.AtFDCWD, temporary, f.name); err == nil {
+			return nil
+		}
+		err = &Error{fmt.Sprintf("renameat(AT_FDCWD, %q, AT_FDCWD, %q)", temporary, f.name), err}
+	}
+	_ = os.Remove(temporary)
 	return err
 }

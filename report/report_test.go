@@ -2,11 +2,13 @@ package report_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -157,14 +159,48 @@ func TestNothingHalf(t *testing.T) {
 	if err := os.Mkdir(name, 0o755); err != nil { // rename(2) of a file onto it is EISDIR
 		t.Fatal(err)
 	}
-	if err := f.Write(whole()); err == nil {
-		t.Error("Write put a file in place of a directory")
+	var e *report.Error
+	if err := f.Write(whole()); !errors.As(err, &e) || !errors.Is(err, syscall.EISDIR) || !strings.HasPrefix(e.Call, `renameat(AT_FDCWD, "`) {
+		t.Errorf("Write in place of a directory: %v", err)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		t.Errorf("left in the directory: %v, %v", left, err)
 	}
-	if _, err := report.Create(filepath.Join(dir, "none", "r.json")); err == nil {
-		t.Error("Create made a file in no directory")
+}
+
+// TestCreateRefuses: what cannot be written shows before anything is run, with
+// the call that the kernel refused, and nothing is made.
+func TestCreateRefuses(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := errors.Join(os.Mkdir("dir", 0o755), os.WriteFile("file", nil, 0o644), os.Symlink("loop", "loop")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, call string
+		errno      syscall.Errno
+	}{
+		{"dir", `open("dir", O_WRONLY|O_CLOEXEC)`, syscall.EISDIR},
+		{".", `open(".", O_WRONLY|O_CLOEXEC)`, syscall.EISDIR},
+		{"/", `open("/", O_WRONLY|O_CREAT|O_CLOEXEC)`, syscall.EISDIR},
+		{"dir/", `open("dir/", O_WRONLY|O_CREAT|O_CLOEXEC)`, syscall.EISDIR},
+		{"none/", `open("none/", O_WRONLY|O_CREAT|O_CLOEXEC)`, syscall.EISDIR},
+		{"none/r.json", `open("none/.r.json.`, syscall.ENOENT},
+		{"file/r.json", `stat("file/r.json")`, syscall.ENOTDIR},
+		{"loop", `stat("loop")`, syscall.ELOOP},
+		{strings.Repeat("x", 256), `stat("xxx`, syscall.ENAMETOOLONG},
+	} {
+		_, err := report.Create(tt.name)
+		var e *report.Error
+		if !errors.As(err, &e) || !strings.HasPrefix(e.Call, tt.call) || !errors.Is(err, tt.errno) {
+			t.Errorf("Create(%q): %v, want %s: %v", tt.name, err, tt.call, tt.errno)
+		}
+	}
+	if _, err := report.Create("/dev/null"); !errors.Is(err, report.ErrNoFile) {
+		t.Errorf("Create(/dev/null): %v", err)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) != 3 {
+		t.Errorf("left in the directory: %v, %v", left, err)
 	}
 }

@@ -39,7 +39,7 @@ func (o *options) written(f func() int) int {
 	}
 	file, err := report.Create(o.reportFile)
 	if err != nil {
-		return fail(fmt.Errorf("--report: %w", err))
+		return failReport(o.reportFile, err)
 	}
 	o.report = report.Report{
 		Version: report.Version, Procjail: version, Command: o.argv, Profile: o.profile, Reason: "setup-failed",
@@ -47,7 +47,7 @@ func (o *options) written(f func() int) int {
 	}
 	o.report.ExitCode = f()
 	if err := file.Write(&o.report); err != nil {
-		return fail(fmt.Errorf("--report: %w", err))
+		return failReport(o.reportFile, err)
 	}
 	return o.report.ExitCode
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 )
 
 // Feature is something of the host's that a test needs. Its text is the word
@@ -72,6 +74,38 @@ func Unprivileged(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() == 0 {
 		missing(t, "unprivileged", "probed geteuid(2), found: root")
+	}
+}
+
+// Begin prepares a test of jails: an ordinary account, what it needs of the host,
+// and that it leaves nothing (Clean).
+func Begin(t testing.TB, features ...Feature) {
+	t.Helper()
+	Unprivileged(t)
+	Require(t, UserNamespaces)
+	Require(t, features...)
+	Clean(t)
+}
+
+// Identities are the two ways in which a payload can be somebody: --id.
+var Identities = []string{"subid", "self"}
+
+// RequireID is Require for what one of Identities needs.
+func RequireID(t testing.TB, id string) {
+	t.Helper()
+	if id == "subid" {
+		Require(t, SubordinateIDs, NewIDMap)
+	}
+}
+
+// EachID begins a test, and runs it, with each of Identities.
+func EachID(t *testing.T, f func(t *testing.T, id string)) {
+	for _, id := range Identities {
+		t.Run(id, func(t *testing.T) {
+			RequireID(t, id)
+			Begin(t)
+			f(t, id)
+		})
 	}
 }
 
@@ -135,7 +169,7 @@ func probeLandlock() error {
 }
 
 func probeCgroup() error {
-	dir, err := ownCgroup()
+	dir, err := cgroupOf(os.Getpid())
 	if err != nil {
 		return err
 	}
@@ -161,8 +195,7 @@ func probeSystemd() error {
 // HasControllers asks for controllers of cgroup v2 that the caller's systemd can
 // give to a scope, by its own cgroup.
 func HasControllers(names ...string) error {
-	uid := os.Getuid()
-	file := fmt.Sprintf("/sys/fs/cgroup/user.slice/user-%d.slice/user@%d.service/cgroup.controllers", uid, uid)
+	file := "/sys/fs/cgroup" + cgroupdelegate.UserManager(os.Getuid()) + "/cgroup.controllers"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -173,24 +206,4 @@ func HasControllers(names ...string) error {
 		}
 	}
 	return nil
-}
-
-// ownCgroup returns the directory of the caller's cgroup v2, by cgroups(7): the
-// line of /proc/self/cgroup that begins with "0::", below where cgroup2 is.
-func ownCgroup() (string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(text)) {
-		if below, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-				dir := filepath.Join(mount, below)
-				if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
-					return dir, nil
-				}
-			}
-		}
-	}
-	return "", fmt.Errorf("no cgroup v2 in /proc/self/cgroup: %q", text)
 }

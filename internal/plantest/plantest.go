@@ -50,7 +50,7 @@ func Ordinary() *plan.Host {
 		},
 		Jail:    "4242-abc",
 		Cgroup:  UserManager(),
-		Machine: cgroupdelegate.Machine{Memory: 16 << 30, Pids: 1 << 22, Disks: map[string]string{"/dev/sda": "8:0"}},
+		Machine: cgroupdelegate.Machine{Memory: 16 << 30, Pids: 1 << 22, Disks: disks},
 		Groups:  1, Home: "/home/alice", Cwd: "/home/alice/src",
 		Monotonic: 86400, Boottime: 90000,
 		LastCap: caps.CheckpointRestore, Landlock: 6, Listener: true,
@@ -101,6 +101,15 @@ func Root() *plan.Host {
 		Socket: "/run/systemd/private", Direct: true, Controllers: []string{"cpuset", "cpu", "io", "memory", "pids"},
 	}
 	return h
+}
+
+// disks are those of Ordinary that a limit may name.
+var disks = map[string]cgroupdelegate.Disk{
+	"/dev/sda":     {Number: "8:0"},
+	"/srv/none":    {Err: unix.ENOENT},
+	"/srv/secret":  {Err: unix.EACCES},
+	"/run":         {Unnamed: true},
+	"/dev/unknown": {},
 }
 
 // files are those of Ordinary that a plan may ask for.

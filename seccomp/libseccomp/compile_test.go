@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp/compact"
 	"github.com/Emmanuel326/procjail/seccomp/libseccomp"
 	"github.com/Emmanuel326/procjail/seccomp/policy"
@@ -172,7 +173,7 @@ names = ["read"]
 			{"TOML", own, 1, policy.KillProcess},
 			{"TOML", own, 2, policy.Allow},
 		} {
-			if got := newMachine(t, mustCompile(t, tt.p, target.arch)).run(target.audit, nr, tt.fd); got != uint32(tt.want) {
+			if got := bpftest.New(t, mustCompile(t, tt.p, target.arch)).Run(bpftest.Call(target.audit, nr, tt.fd)); got != uint32(tt.want) {
 				t.Errorf("%s on %s: read(%d) = %#x, want %#x", tt.form, target.arch, tt.fd, got, uint32(tt.want))
 			}
 		}
@@ -247,7 +248,7 @@ func TestRaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMachine(t, program)
+	m := bpftest.New(t, program)
 	for _, tt := range []struct {
 		arch, nr uint32
 		want     policy.Kind
@@ -257,7 +258,7 @@ func TestRaw(t *testing.T) {
 		{compact.AuditArchX8664, compact.X32Bit, policy.Allow},
 		{compact.AuditArchAARCH64, 63, policy.KillProcess},
 	} {
-		if got := m.run(tt.arch, tt.nr); got != uint32(tt.want) {
+		if got := m.Run(bpftest.Call(tt.arch, tt.nr)); got != uint32(tt.want) {
 			t.Errorf("arch %#x, number %d = %#x, want %#x", tt.arch, tt.nr, got, uint32(tt.want))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 )
 
 // The contenders for what a cgroup costs. They need a systemd of the user's, and
@@ -62,7 +64,7 @@ func leaf() error {
 	if err != nil {
 		return err
 	}
-	_, own, _ := strings.Cut(strings.TrimSpace(string(text)), "0::")
+	own, _ := cgroupdelegate.Membership(string(text))
 	dir := "/sys/fs/cgroup" + own
 	if err := os.Mkdir(dir+"/bench", 0o755); err != nil {
 		return err

@@ -42,7 +42,7 @@ var duties = []duty{
 func TestKernelDuties(t *testing.T) {
 	for _, d := range duties {
 		t.Run(d.name, func(t *testing.T) {
-			begin(t)
+			kerneltest.Begin(t)
 			if err := d.check(t, kerneltest.Binary(t)); err != nil {
 				t.Error(err)
 			}
@@ -285,7 +285,7 @@ func exactStatus(t *testing.T, procjail string) error {
 // TestKernelStopAndContinue stops each process of a jail from outside for a
 // while, and then ends it: it goes on as if nothing had been.
 func TestKernelStopAndContinue(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		j := launch(t, []string{"-q", "--id", id}, sh(careful)...)
 		supervisor, init1, payload := j.cmd.Process.Pid, j.init1(), j.payload()
 		for _, pid := range []int{supervisor, init1, payload, supervisor} {
@@ -320,7 +320,7 @@ func TestKernelStopAndContinue(t *testing.T) {
 // TestKernelStoppedInit: with PID 1 stopped from outside, nothing that procjail
 // does depends on it.
 func TestKernelStoppedInit(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	for _, options := range [][]string{{"--timeout", "700ms", "--stop-timeout", "200ms"}, {"--stop-timeout", "200ms"}} {
 		j := launch(t, append([]string{"-q"}, options...), sh(stubborn)...)
 		if err := unix.Kill(j.init1(), unix.SIGSTOP); err != nil {

@@ -29,7 +29,7 @@ func (d *dice) roll(n int) int {
 // TestKernelFaultKills kills, or stops and then kills, the supervisor, PID 1 or
 // the payload at a moment drawn by lot. `launch` has each single step.
 func TestKernelFaultKills(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	kerneltest.Require(t, kerneltest.SubordinateIDs, kerneltest.NewIDMap)
 	lot := dice(1)
 	worst := time.Duration(0)
@@ -50,7 +50,7 @@ func TestKernelFaultKills(t *testing.T) {
 			if target == "supervisor" || target == "init" && below == "payload" {
 				break
 			}
-			if list := children(pid); len(list) > 0 {
+			if list := kerneltest.Children(pid); len(list) > 0 {
 				pid = list[0]
 			}
 		}
@@ -64,7 +64,7 @@ func TestKernelFaultKills(t *testing.T) {
 			j.signal(unix.SIGTERM)
 		}
 		j.end()
-		nobodyLeft(t)
+		kerneltest.NobodyLeft(t)
 		worst = max(worst, time.Since(began))
 		if t.Failed() {
 			t.Fatal(where)
@@ -79,7 +79,7 @@ func TestKernelFaultKills(t *testing.T) {
 // TestKernelFaultStraced stops the supervisor before each system call that it
 // makes, by an injected delay, and kills it there.
 func TestKernelFaultStraced(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	kerneltest.Require(t, kerneltest.Strace)
 	// Only the supervisor's own calls, from its clone on.
 	for when := 1; when <= often(6, 40); when++ {
@@ -94,7 +94,7 @@ func TestKernelFaultStraced(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(60 * time.Millisecond)
-			for _, pid := range children(cmd.Process.Pid) {
+			for _, pid := range kerneltest.Children(cmd.Process.Pid) {
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
 			done := make(chan struct{})
@@ -109,7 +109,7 @@ func TestKernelFaultStraced(t *testing.T) {
 				<-done
 				t.Errorf("%s: it has not ended", where)
 			}
-			nobodyLeft(t)
+			kerneltest.NobodyLeft(t)
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestKernelFaultStraced(t *testing.T) {
 // TestKernelFaultWithout: procjail without descriptors, memory, disk, or anywhere
 // to say so. It says which call failed, or runs, and leaves nothing.
 func TestKernelFaultWithout(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	said := regexp.MustCompile(`(?m)^procjail: error: .*(EMFILE|ENFILE|ENOMEM|EAGAIN|ENOSPC|too many open files|cannot allocate memory|ENOENT|EBADF|RLIMIT_DATA.*EPERM).*$`)
 	for n := 3; n <= often(14, 40); n++ {
 		for _, options := range []string{"", "--tty always"} {
@@ -165,7 +165,7 @@ func TestKernelFaultWithout(t *testing.T) {
 // TestKernelFaultDisk: the directory in which an overlay keeps what is changed is
 // full.
 func TestKernelFaultDisk(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	// A full file system of the caller's own, in a user namespace; procjail in it.
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "lower"), 0o777); err != nil {
@@ -185,7 +185,7 @@ func TestKernelFaultDisk(t *testing.T) {
 // TestKernelFaultMany starts jails all at once and kills every other of the
 // supervisors at once.
 func TestKernelFaultMany(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	n := often(60, 200)
 	lot := dice(7)
 	var jails []*jail
@@ -201,14 +201,14 @@ func TestKernelFaultMany(t *testing.T) {
 			t.Errorf("jail %d: exit %d, %q", i, code, j.err)
 		}
 	}
-	nobodyLeft(t)
+	kerneltest.NobodyLeft(t)
 }
 
 // TestKernelScale starts 100 jails at once, and in make test-faults 300 and
 // 1,000, lets them live together, and ends them. The time for each is to be the
 // same.
 func TestKernelScale(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	sizes := []int{20, 50, 100}
 	if often(0, 1) == 1 {
 		sizes = []int{100, 300, 1000}
@@ -278,7 +278,7 @@ func TestKernelFaultNotEnding(t *testing.T) {
 	if often(0, 1) == 0 {
 		t.Skip("ten seconds: make test-faults")
 	}
-	begin(t)
+	kerneltest.Begin(t)
 	kerneltest.Require(t, kerneltest.Strace)
 	j := launch(t, []string{"-q", "--id", "self", "--profile", "build", "--rw", "/tmp"}, sh("echo ready; sleep 1000 & wait")...)
 	tracer := exec.Command("strace", "-f", "-o", "/dev/null", "-p", itoa(j.payload()))
@@ -303,5 +303,5 @@ func TestKernelFaultNotEnding(t *testing.T) {
 	_ = tracer.Process.Kill()
 	_ = tracer.Wait()
 	j.end()
-	nobodyLeft(t)
+	kerneltest.NobodyLeft(t)
 }

@@ -14,7 +14,7 @@ import (
 
 // TestKernelPipes: pipes stay what they are.
 func TestKernelPipes(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for _, tt := range []struct{ script, out, err string }{
 			{`echo x | $J cat | wc -c`, "2\n", ""},
 			{`printf x | $J cat | $J cat | $J wc -c`, "1\n", ""},
@@ -41,7 +41,7 @@ func TestKernelPipes(t *testing.T) {
 // TestKernelHalfClosed: the payload reads all of its input, and the end of it,
 // before it writes, and what it writes comes after procjail's own input has ended.
 func TestKernelHalfClosed(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	cmd := kerneltest.Command(t, "-q", "sh", "-c", "wc -c; sleep 0.2; echo end")
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -60,7 +60,7 @@ func TestKernelHalfClosed(t *testing.T) {
 // in a jail and through one without, in turn, and compares what comes out and the
 // times. Nothing of procjail's is on the way, so only the start can differ.
 func TestKernelThroughput(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	size := int64(often(128, 1024)) << 20
 	want := sha256.New()
 	if _, err := io.Copy(want, io.LimitReader(&pattern{}, size)); err != nil {
@@ -135,7 +135,7 @@ func (p *pattern) Read(b []byte) (int, error) {
 
 // TestKernelKeepFD: what --keep-fd passes on, and what it does not.
 func TestKernelKeepFD(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		file := func(content string) *os.File {
 			r, w, err := os.Pipe()
 			if err != nil {
@@ -175,7 +175,7 @@ func TestKernelKeepFD(t *testing.T) {
 // TestKernelKeptEnds: nobody but the payload holds a kept pipe open, or who reads
 // it would wait for the end of the jail.
 func TestKernelKeptEnds(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestKernelKeptEnds(t *testing.T) {
 
 // TestKernelListen: sd_listen_fds(3).
 func TestKernelListen(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for _, pid1 := range []string{"init", "payload"} {
 			for _, net := range []string{"none", "host"} {
 				l, name := listener(t)
@@ -217,7 +217,7 @@ func TestKernelListen(t *testing.T) {
 // TestKernelJobserver: a make in a recipe of a make, with procjail between.
 func TestKernelJobserver(t *testing.T) {
 	kerneltest.RequirePrograms(t, "make")
-	begin(t)
+	kerneltest.Begin(t)
 	dir := t.TempDir() + "/work"
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ const (
 // TestKernelStopping: whatever a payload does, procjail ends within a bound,
 // with the right status and word.
 func TestKernelStopping(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	const killed = 128 + 9
 	for _, tt := range []struct {
 		name    string
@@ -114,7 +114,7 @@ func TestKernelStopping(t *testing.T) {
 // TestKernelTwiceAtOnce: timeout(1) sends its signal to its child and then to
 // its process group, in which the child is. That is one wish and not two.
 func TestKernelTwiceAtOnce(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	for range 20 {
 		j := launch(t, []string{"-q"}, sh(careful)...)
 		j.signal(unix.SIGTERM)
@@ -134,7 +134,7 @@ func TestKernelTwiceAtOnce(t *testing.T) {
 // signal must not be lost between the processes that pass it on, or it would
 // take the grace of ten seconds.
 func TestKernelStopEarly(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for i := range often(60, 500) {
 			j := launchQuietly(t, nil, []string{"-q", "--id", id, "--stop-timeout", "1m"}, "sleep", "100")
 			time.Sleep(time.Duration(i%60) * 250 * time.Microsecond)

@@ -63,8 +63,8 @@ func TestKernelFrozen(t *testing.T) {
 			start(t)
 			j := startWaiting(t, []string{"-q"})
 			halt(t, j)
-			_ = j.cmd.Process.Kill()
-			_ = j.end(t)
+			_ = j.Cmd.Process.Kill()
+			_ = j.End()
 			nothingLeft(t)
 		})
 	}
@@ -79,7 +79,7 @@ func TestKernelFrozen(t *testing.T) {
 		if err := unix.Kill(number(procs[0]), unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		if code := j.end(t); code != 137 {
+		if code := j.End(); code != 137 {
 			t.Errorf("exit %d, %s", code, j.stderr)
 		}
 	})
