@@ -1,10 +1,7 @@
 package launch
 
 import (
-	"fmt"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -290,36 +287,6 @@ func (r *run) leaf() int {
 		}
 	}
 	return -1
-}
-
-// notEnding names the processes of the jail that are still there and what they
-// wait in, by proc(5).
-func (r *run) notEnding() string {
-	var list []string
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	mine := strconv.FormatInt(r.initPid(), 10)
-	parents := map[string]bool{mine: true}
-	for range 3 {
-		for _, name := range stats {
-			text, err := sys.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			i := strings.LastIndexByte(text, ')')
-			f := strings.Fields(text[i+1:])
-			pid := filepath.Base(filepath.Dir(name))
-			if i < 0 || len(f) < 2 || !parents[f[1]] && pid != mine || parents[pid] && pid != mine {
-				continue
-			}
-			parents[pid] = true
-			wchan, _ := sys.ReadFile("/proc/" + pid + "/wchan")
-			list = append(list, fmt.Sprintf("%s in state %s (%s)", text[:i+1], f[0], strings.TrimSpace(wchan)))
-		}
-	}
-	if len(list) == 0 {
-		return "nothing of it can be seen"
-	}
-	return strings.Join(list, ", ")
 }
 
 func (r *run) initPid() int64 {
