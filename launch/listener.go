@@ -17,7 +17,11 @@ import (
 // payload's filter asks.
 func (r *run) takeListener(i int, s plan.ReceiveFD) error {
 	fd, err := r.receive(i, int(r.value(s.Socket)))
-	if err == nil && fd >= 0 {
+	switch {
+	case errors.Is(err, errNoDescriptor): // a signal came first, or the child says what did
+		r.prog.board.set(i, passed)
+		return nil
+	case err == nil && fd >= 0:
 		r.listener = fd
 	}
 	return err
