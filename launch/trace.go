@@ -2,6 +2,8 @@ package launch
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
 	"path"
 	"strconv"
 	"strings"
@@ -21,6 +23,7 @@ type Failure struct {
 	Paths   []string // absolute, inside; as they were written, symbolic links and all
 	Address string   // of a socket: host and port, or a path
 	Errno   unix.Errno
+	IDs     []uint32 // that a chown(2) would have given; -1 is none
 	Process denial.Process
 	Pid     int // of the thread, outside
 	Count   uint64
@@ -60,7 +63,7 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		goOn()
 		return
 	}
-	f := &Failure{Call: call, Text: call.Text(read), Address: call.Address(read)}
+	f := &Failure{Call: call, Text: call.Text(read), Address: call.Address(read), IDs: call.IDs()}
 	for i := 0; ; i++ {
 		dir, name, ok := call.Path(i, read)
 		if !ok {
@@ -71,20 +74,26 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	if !sys.NotificationValid(r.listener, n.ID) {
 		return
 	}
-	result, err := sys.Result(tid, goOn, func() bool { return r.due() == nil })
+	err := sys.Result(tid, goOn, func() bool { return r.due() == nil }, func(result int64) {
+		if result < 0 && result > -4096 {
+			f.Errno = unix.Errno(-result)
+			r.failed(f, tid)
+		}
+	})
 	switch {
 	case errors.Is(err, sys.ErrRestarted):
 		if t.again == nil || len(t.again) > mostFailures {
 			t.again = make(map[int]denial.Call)
 		}
 		t.again[tid] = call
+		if !listened(tid, f.Address) {
+			f.Errno, f.Inferred = unix.ECONNREFUSED, true
+			r.failed(f, tid)
+		}
 	case errors.Is(err, unix.EPERM) && !r.execed: // it is undumpable until its first execve
 		r.execed = true
 	case errors.Is(err, unix.EPERM):
 		t.blind = err // a debugger inside has it, or Yama lets nobody trace
-	case err == nil && result < 0 && result > -4096:
-		f.Errno = unix.Errno(-result)
-		r.failed(f, tid)
 	}
 }
 
@@ -129,6 +138,29 @@ func absolute(tid int, dir int32, name string) string {
 		return name
 	}
 	return path.Join(from, name)
+}
+
+// listened reports whether somebody listens on a TCP port of the loopback, by
+// /proc/PID/net/tcp, whose lines have the local port in hexadecimal and the state,
+// 0A for TCP_LISTEN. True for what is no such address.
+func listened(tid int, address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil || !a.Addr().IsLoopback() {
+		return true
+	}
+	for _, name := range []string{"tcp", "tcp6"} {
+		text, err := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/net/" + name)
+		if err != nil {
+			return true // not to be known
+		}
+		for line := range strings.Lines(text) {
+			f := strings.Fields(line)
+			if len(f) > 3 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", a.Port())) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // processesFull reports whether as many processes and threads are in the jail as

@@ -109,6 +109,28 @@ func (p Process) Ids() (uid uint32, gids []uint32) {
 	return uid, gids
 }
 
+// Mapped reads uid_map and gid_map.
+func (p Process) Mapped(uid, gid uint32) bool {
+	return p.mapped("uid_map", uid) && p.mapped("gid_map", gid)
+}
+
+func (p Process) mapped(file string, id uint32) bool {
+	if id == 1<<32-1 { // "leave it as it is", chown(2)
+		return true
+	}
+	text, _ := sys.ReadFile(p.dir() + "/" + file)
+	for line := range strings.Lines(text) {
+		var n [3]uint64 // inside, outside, count
+		for i, f := range strings.Fields(line) {
+			n[i%3], _ = strconv.ParseUint(f, 10, 32)
+		}
+		if uint64(id) >= n[0] && uint64(id) < n[0]+n[2] {
+			return true
+		}
+	}
+	return false
+}
+
 // NetNone reports whether the jail has its own loopback alone.
 func (p Process) NetNone() bool { return p.None }
 

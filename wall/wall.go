@@ -31,6 +31,8 @@ const (
 	Limit      Kind = "limit"      // on descriptors or processes
 	Space      Kind = "space"      // a limited tmpfs, or its inodes
 	Mounts     Kind = "mounts"     // one path is on another mount than the other
+	IDMap      Kind = "id-map"     // an id that is not in the jail's user namespace
+	Unknown    Kind = "unknown"    // one of several, and it could not be seen which
 	None       Kind = ""
 )
 
@@ -39,8 +41,9 @@ type Failure struct {
 	Call    string   // its name
 	Paths   []string // absolute, inside
 	Errno   unix.Errno
-	Write   bool   // it would have written, or made something
-	Address string // of connect and sendto: host:port, or a path
+	Write   bool     // it would have written, or made something
+	Address string   // of connect and sendto: host:port, or a path
+	IDs     []uint32 // user and group that a file was to be given
 }
 
 // Met is the wall that a call met, in words.
@@ -74,6 +77,7 @@ type View interface {
 	OnHost(path string) (real string, ok bool) // symbolic links followed
 	MountOf(path string) Mount                 // the one that a path inside is on
 	Ids() (uid uint32, gids []uint32)
+	Mapped(uid, gid uint32) bool // both are ids inside; -1 is
 	NetNone() bool
 	HasLandlock() bool
 }
@@ -94,6 +98,10 @@ func Of(f Failure, v View) Met {
 	case unix.ECONNREFUSED:
 		if v.NetNone() && !strings.HasPrefix(f.Address, "/") {
 			return Met{Wall: Network, Inferred: true, Text: lookup(f) + "nobody inside listens there; the host's loopback is another one", Remedy: "--net host, with all that the host reaches"}
+		}
+	case unix.EINVAL:
+		if len(f.IDs) == 2 && !v.Mapped(f.IDs[0], f.IDs[1]) {
+			return Met{Wall: IDMap, Text: "one of these ids is not in the jail's user namespace (user_namespaces(7))", Remedy: "an id that is in /proc/self/uid_map inside"}
 		}
 	case unix.EMFILE:
 		return Met{Wall: Limit, Text: "its limit of open descriptors (RLIMIT_NOFILE) is reached", Remedy: "nofile in a profile of your own"}

@@ -36,7 +36,7 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	restricted := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { _, ok := e.Step.(plan.LandlockRestrictSelf); return ok })
 	m.failed = func(f *launch.Failure) {
 		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted}
-		found := wall.Of(wall.Failure{Call: f.Call.Name(), Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address}, view)
+		found := wall.Of(wall.Failure{Call: f.Call.Name(), Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address, IDs: f.IDs}, view)
 		m.walls[f] = found
 		if o.verbose && found.Wall != wall.None {
 			say("failed", failure(f, found))

@@ -12,36 +12,41 @@ import (
 // ErrRestarted is a call that a signal interrupted: the kernel makes it again.
 const ErrRestarted = unix.Errno(512) // ERESTARTSYS, and the three after it, linux/errno.h
 
-// Result is what a system call returns that a thread is about to make: one that
-// waits for the answer of a listener, which goOn gives. It traces the thread for so
-// long (ptrace(2) PTRACE_SEIZE, PTRACE_INTERRUPT, which has it stop on its way back,
-// PTRACE_DETACH). An errno is its negative; the error is ErrRestarted's family where
-// the call waits for something, and is made again.
+// Result calls seen with what a system call returns that a thread is about to make:
+// one that waits for the answer of a listener, which goOn gives. It traces the thread
+// for so long (ptrace(2) PTRACE_SEIZE, PTRACE_INTERRUPT, which has it stop on its way
+// back, PTRACE_DETACH), and the thread is stopped while seen looks at it. An errno is
+// its negative; the error is ErrRestarted where the call waits for something, and is
+// made again.
 //
-// idle is called while the call takes its time; Result comes back when that returns
+// idle is called while the call takes its time; Result gives up when that returns
 // false. The thread is then traced until it ends or this process does.
 //
 // Preconditions: the calling goroutine is locked to its thread.
-func Result(tid int, goOn func(), idle func() bool) (int64, error) {
+func Result(tid int, goOn func(), idle func() bool, seen func(result int64)) error {
 	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, unix.PTRACE_O_EXITKILL, 0, 0); e != 0 {
 		goOn()
-		return 0, os.NewSyscallError("ptrace", e)
+		return os.NewSyscallError("ptrace", e)
 	}
 	if err := unix.PtraceInterrupt(tid); err != nil {
 		goOn()
-		return 0, os.NewSyscallError("ptrace", err)
+		return os.NewSyscallError("ptrace", err)
 	}
 	goOn()
 	status, err := stopped(tid, idle)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	defer detach(tid, status)
 	n, err := returned(tid)
-	detach(tid, status)
-	if err == nil && n <= -int64(ErrRestarted) && n >= -int64(ErrRestarted)-4 {
-		return 0, ErrRestarted
+	switch {
+	case err != nil:
+		return err
+	case n <= -int64(ErrRestarted) && n >= -int64(ErrRestarted)-4:
+		return ErrRestarted
 	}
-	return n, err
+	seen(n)
+	return nil
 }
 
 // stopped waits until a traced thread has stopped.

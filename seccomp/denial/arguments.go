@@ -99,8 +99,8 @@ var arguments = [...]struct{ name, kinds string }{
 	{"renameat2", "dir str dir str hex"},
 	{"rmdir", "str"},
 	{"sendto", "fd ptr size hex address size"},
-	{"symlink", "str str"},
-	{"symlinkat", "str dir str"},
+	{"symlink", "text str"},
+	{"symlinkat", "text dir str"},
 	{"truncate", "str size"},
 	{"unlink", "str"},
 	{"unlinkat", "dir str hex"},
@@ -136,7 +136,7 @@ func write(kind string, v, size uint64, mem Memory) string {
 		return directory(v)
 	case "ptr":
 		return pointer(v)
-	case "str":
+	case "str", "text": // text is no path
 		return text(v, mem)
 	case "address":
 		return address(v, size, mem)
@@ -337,4 +337,15 @@ func (c Call) Address(mem Memory) string {
 		}
 	}
 	return ""
+}
+
+// IDs are the user and the group that a call of chown(2)'s family would give.
+func (c Call) IDs() []uint32 {
+	switch c.Name() {
+	case "chown", "lchown":
+		return []uint32{uint32(c.Args[1]), uint32(c.Args[2])}
+	case "fchownat":
+		return []uint32{uint32(c.Args[2]), uint32(c.Args[3])}
+	}
+	return nil
 }
