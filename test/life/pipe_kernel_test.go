@@ -116,7 +116,7 @@ func TestKernelThroughput(t *testing.T) {
 	}
 	ratio := float64(least[true]) / float64(least[false])
 	t.Logf("%d MiB: %v without procjail, %v with: ratio %.3f (the best of %d each)", size>>20, least[false], least[true], ratio, rounds)
-	if ratio > 1.5 { // no fine measure on a busy machine: make bench is for that
+	if ratio > 1.5 && !testing.Short() { // no fine measure on a busy machine: make bench is for that
 		t.Errorf("ratio %.3f", ratio)
 	}
 }
