@@ -18,7 +18,7 @@ type Full struct {
 
 // lookTime is how long a jail lives before its file systems are kept in sight: who
 // fills one takes longer, and for the others it would be work in vain.
-const lookTime = 5 * time.Millisecond
+const lookTime = time.Millisecond
 
 // space is a file system of the jail's that is kept in sight.
 type space struct {

@@ -55,7 +55,9 @@ func (r *run) await() error {
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
 	}
-	r.lookAt = time.Now().Add(lookTime)
+	if r.lookAt = time.Now().Add(lookTime); r.opt.Trace {
+		r.lookAt = time.Now()
+	}
 	r.status = -1
 	if r.reports() {
 		r.status = int(r.statusFD())

@@ -52,29 +52,31 @@ func (o *options) denied(policy string) (tell func(*denial.Denial), done func())
 // sayDenied tells, when the payload failed, what its policy had refused: what
 // explains most first, each with what would allow it and what that means.
 func sayDenied(spec *plan.Spec, log *denial.Log) {
+	list := log.Telling()
+	first := slices.IndexFunc(list, (*denial.Denial).Expected)
 	var expected []string
-	shown, more := 0, 0
-	for _, d := range log.Telling() {
-		switch {
-		case d.Expected():
+	if first > 0 { // there is something that says more
+		for _, d := range list[first:] {
 			expected = append(expected, d.Text)
-		case shown == shownDenials:
-			more++
-		default:
-			shown++
-			text := refusal(d, spec.Filter.Name)
-			if d.Count > 1 {
-				text += ", " + strconv.FormatUint(d.Count, 10) + " times"
-			}
-			say("refused", text)
-			say("remedy", allowing(d, spec.Filter.Name))
 		}
+		list = list[:first]
 	}
-	if more > 0 || log.Others > 0 {
-		say("refused", fmt.Sprintf("%d kinds of calls more, and %d calls of others; --report has them", more, log.Others))
+	for _, d := range list[:min(len(list), shownDenials)] {
+		text := refusal(d, spec.Filter.Name)
+		if d.Count > 1 {
+			text += ", " + strconv.FormatUint(d.Count, 10) + " times"
+		}
+		if d.Expected() {
+			text += "; most programs that try this go on without"
+		}
+		say("refused", text)
+		say("remedy", allowing(d, spec.Filter.Name))
+	}
+	if more := len(list) - shownDenials; more > 0 || log.Others > 0 {
+		say("refused", fmt.Sprintf("%d kinds of calls more, and %d calls of others; --report has them", max(more, 0), log.Others))
 	}
 	if len(expected) > 0 {
-		say("refused", strings.Join(expected, ", ")+": programs that try this go on without, by rule")
+		say("refused", strings.Join(expected, ", ")+": most programs that try this go on without")
 	}
 }
 
