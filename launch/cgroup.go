@@ -180,6 +180,14 @@ func (r *run) value(fd plan.FD) int64 {
 	return r.prog.board.outcomes[len(r.plan.Entries)+k].result
 }
 
+// known is the descriptor that a plan's FD stands for, or -1 where there is none.
+func (r *run) known(fd plan.FD) int {
+	if fd == 0 {
+		return -1
+	}
+	return int(max(r.value(fd), -1))
+}
+
 // otherError is the failure of an entry that is more than one system call.
 func (r *run) otherError(i int, err error) error {
 	r.prog.board.set(i, -int64(errnoOf(err)))
@@ -190,6 +198,9 @@ func (r *run) otherError(i int, err error) error {
 
 // usage reads what the accounts of the jail's cgroup said.
 func (r *run) cgroupUsage() (u cgroupdelegate.Usage, known bool) {
+	if r.plan.Leaf == 0 {
+		return u, false
+	}
 	files := make(map[string]string)
 	names := make(map[plan.FD]string)
 	for i := r.plan.End; i < len(r.plan.Entries); i++ {
@@ -210,16 +221,6 @@ func (r *run) cgroupUsage() (u cgroupdelegate.Usage, known bool) {
 // whose memory is at its limit: each costs the supervisor some reads.
 const sampleTime = 50 * time.Millisecond
 
-// memoryEvents is the descriptor of memory.events, or -1 if the plan has none.
-func (r *run) memoryEvents() int {
-	for _, e := range r.plan.Entries[:r.plan.End] {
-		if s, ok := e.Step.(plan.Openat); ok && e.Stage == plan.Supervisor && s.Path == cgroupdelegate.MemoryEvents {
-			return int(r.value(e.Out))
-		}
-	}
-	return -1
-}
-
 // sampleMemory notes the largest processes of the jail, when its memory has met
 // the limit. It is what can be known of the time of a kill: afterwards they
 // are gone.
@@ -230,8 +231,21 @@ func (r *run) sampleMemory(events int) {
 		// One that comes after the kill shows only what is left.
 		if list := r.largest(); len(list) > 0 && (len(r.largestSeen) == 0 || list[0].Memory >= r.largestSeen[0].Memory) {
 			r.largestSeen = list
+			r.shmemSeen = r.shmem()
 		}
 	}
+}
+
+// shmem is how much of the jail's memory is in files of a tmpfs and the like:
+// memory.stat.
+func (r *run) shmem() uint64 {
+	fd, err := sys.Openat(r.known(r.plan.Leaf), "memory.stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer sys.Close(fd)
+	text, _ := sys.Pread(fd, 8192)
+	return cgroupdelegate.Shmem(text)
 }
 
 // Process is a process of a jail, as the host sees it.
@@ -243,7 +257,7 @@ type Process struct {
 
 // largest are the three processes of the jail's cgroup with the most memory.
 func (r *run) largest() []Process {
-	fd, err := sys.Openat(r.leaf(), "cgroup.procs", unix.O_RDONLY, 0)
+	fd, err := sys.Openat(r.known(r.plan.Leaf), "cgroup.procs", unix.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}

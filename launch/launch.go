@@ -70,6 +70,8 @@ type Result struct {
 	// Largest are the processes with the most memory when the limit on memory
 	// was last seen to be met, the largest first.
 	Largest []Process
+	// Shmem is how much was in files in memory then.
+	Shmem uint64
 	// Denied is what the policy refused, if Plan.Listener says that somebody
 	// listened.
 	Denied denial.Log
@@ -189,6 +191,7 @@ type run struct {
 
 	sampled     time.Time
 	largestSeen []Process
+	shmemSeen   uint64
 }
 
 // supervise makes the supervisor's entries up to the end of init. At a failure
@@ -286,7 +289,7 @@ func (r *run) entry(i int) error {
 // waitid makes the entry that waits for the end of init.
 func (r *run) waitid(i int) error {
 	if r.listener == 0 {
-		r.look(int(r.initPid()), func() {})
+		r.look(r.known(r.plan.Init), func() {})
 	}
 	if err := r.await(); err != nil {
 		return err

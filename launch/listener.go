@@ -66,23 +66,12 @@ func (r *run) answer() {
 	errno := unix.Errno(verdict & unix.SECCOMP_RET_DATA)
 	if verdict&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_KILL_PROCESS {
 		errno = unix.ENOSYS
-		r.ended = killed(pid) == r.payloadPid() || r.ended
+		r.ended = killed(pid) == r.plan.Payload || r.ended
 	}
 	_ = sys.AnswerNotification(r.listener, n.ID, errno)
 	if first && r.opt.Denied != nil {
 		r.opt.Denied(d)
 	}
-}
-
-// payloadPid is the payload's process id inside.
-func (r *run) payloadPid() int {
-	for i := range r.plan.Entries {
-		if s, ok := r.plan.Entries[i].Step.(plan.ExecFD); ok {
-			pid, _ := strconv.Atoi(s.Argv[1])
-			return pid
-		}
-	}
-	return 1
 }
 
 // killed ends the process of a thread as the policy's own answer would, and

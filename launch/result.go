@@ -17,18 +17,13 @@ func (r *run) result() (res Result, err error) {
 	if r.opt.Steps {
 		res.Steps = r.steps()
 	}
-	wait, status := -1, -1
+	wait := -1
 	for i, e := range r.plan.Entries {
 		if e.Stage != plan.Supervisor {
 			break
 		}
-		switch e.Step.(type) {
-		case plan.Waitid:
+		if _, ok := e.Step.(plan.Waitid); ok {
 			wait = i
-		case plan.Eventfd:
-			if status < 0 {
-				status = i
-			}
 		}
 	}
 	if wait < 0 {
@@ -38,7 +33,7 @@ func (r *run) result() (res Result, err error) {
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
-	res.Largest, res.Denied = r.largestSeen, r.denied
+	res.Largest, res.Shmem, res.Denied = r.largestSeen, r.shmemSeen, r.denied
 	res.Full, res.Zombies = r.full(), r.zombie
 	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {
@@ -54,8 +49,8 @@ func (r *run) result() (res Result, err error) {
 
 		Voluntary: usage.Nvcsw, Involuntary: usage.Nivcsw,
 	}
-	if r.reports() {
-		n, err := sys.ReadEventfd(int(r.prog.board.outcomes[status].result))
+	if status := r.known(r.plan.Status); status >= 0 {
+		n, err := sys.ReadEventfd(status)
 		if err != nil {
 			return res, err
 		}
@@ -121,16 +116,6 @@ func (res *Result) reason(cpuTime time.Duration) Reason {
 		return Signaled
 	}
 	return Exited
-}
-
-// reports tells whether the plan has a PID 1 that writes the payload's status.
-func (r *run) reports() bool {
-	for _, e := range r.plan.Entries {
-		if _, ok := e.Step.(plan.ExecFD); ok {
-			return true
-		}
-	}
-	return false
 }
 
 // siginfo is what waitid(2) fills in of siginfo_t, on 64-bit architectures.

@@ -30,7 +30,7 @@ type space struct {
 // they can be asked when the jail has ended: an open one stays.
 func (r *run) openSpaces() {
 	r.lookAt = time.Time{}
-	root := "/proc/" + strconv.FormatInt(r.initPid(), 10)
+	root := "/proc/" + strconv.Itoa(r.known(r.plan.Init))
 	text, _ := sys.ReadFile(root + "/mountinfo")
 	for line := range strings.Lines(text) {
 		before, after, _ := strings.Cut(line, " - ")
@@ -62,7 +62,7 @@ func (r *run) full() (list []Full) {
 // zombies counts the children of PID 1 that have ended and that it has not waited
 // for.
 func (r *run) zombies() (n int) {
-	parent := strconv.FormatInt(r.initPid(), 10)
+	parent := strconv.Itoa(r.known(r.plan.Init))
 	for _, pid := range sys.Names("/proc") {
 		text, err := sys.ReadFile("/proc/" + pid + "/stat")
 		i := strings.LastIndexByte(text, ')')

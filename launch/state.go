@@ -86,7 +86,7 @@ func (r *run) look(pid int, goOn func()) {
 	}
 	r.looked = true
 	s := readState(pid)
-	s.InitPid = int(r.initPid())
+	s.InitPid = r.known(r.plan.Init)
 	s.Namespaces = readNamespaces(s.InitPid)
 	if s.AtExecve = r.listener != 0; !s.AtExecve {
 		s.Pid = 0

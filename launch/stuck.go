@@ -19,7 +19,7 @@ const stuckNamed = 5
 // live where none is.
 func (r *run) notEnding() string {
 	var stuck, alive []string
-	for _, pid := range family(int(r.initPid())) {
+	for _, pid := range family(r.known(r.plan.Init)) {
 		tasks, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/[0-9]*")
 		for _, task := range tasks {
 			name, state, _ := readStat(task)

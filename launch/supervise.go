@@ -2,14 +2,12 @@ package launch
 
 import (
 	"runtime"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/sys"
-	"github.com/Emmanuel326/procjail/plan"
 )
 
 // Stopping is how and when a payload is made to end.
@@ -51,17 +49,14 @@ func (r *run) await() error {
 	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
-	r.memory = r.memoryEvents()
+	r.memory = r.known(r.plan.Events)
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
 	}
 	if r.lookAt = time.Now().Add(lookTime); r.opt.Trace {
 		r.lookAt = time.Now()
 	}
-	r.status = -1
-	if r.reports() {
-		r.status = int(r.statusFD())
-	}
+	r.status = r.known(r.plan.Status)
 	for {
 		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.listener}, r.wait())
 		if ended {
@@ -170,11 +165,11 @@ func (r *run) kill() {
 	if !r.giveUpAt.IsZero() {
 		return
 	}
-	if !r.reports() {
+	if r.plan.Status == 0 {
 		r.zombie = r.zombies()
 	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
-	if leaf := r.leaf(); leaf >= 0 {
+	if leaf := r.known(r.plan.Leaf); leaf >= 0 {
 		_ = sys.WriteFileAt(leaf, "cgroup.kill", "1")
 	}
 	r.killAt, r.until = time.Time{}, time.Time{}
@@ -214,7 +209,7 @@ func (r *run) deadlines() error {
 // cpuAt is when the jail's processor time can be used up at the earliest.
 func (r *run) cpuAt() time.Time {
 	limit := r.opt.Stopping.CPUTime
-	if limit == 0 || r.why != "" || r.leaf() < 0 {
+	if limit == 0 || r.why != "" || r.plan.Leaf == 0 {
 		return time.Time{}
 	}
 	if r.cpuNext.IsZero() || !time.Now().Before(r.cpuNext) {
@@ -228,7 +223,7 @@ func (r *run) cpuAt() time.Time {
 }
 
 func (r *run) cpuUsed() time.Duration {
-	fd, err := sys.Openat(r.leaf(), "cpu.stat", unix.O_RDONLY, 0)
+	fd, err := sys.Openat(r.known(r.plan.Leaf), "cpu.stat", unix.O_RDONLY, 0)
 	if err != nil {
 		return 0
 	}
@@ -278,34 +273,4 @@ func stopSelf(group bool) {
 	_ = sys.Sigaction(unix.SIGTSTP, sigDfl, restorer)
 	_ = sys.Raise(unix.SIGTSTP)
 	_ = sys.Sigaction(unix.SIGTSTP, handler, restorer)
-}
-
-// leaf is the directory of the jail's cgroup, or -1.
-func (r *run) leaf() int {
-	for i := range r.plan.Entries[:r.plan.End] {
-		e := &r.plan.Entries[i]
-		if s, ok := e.Step.(plan.Openat); ok && e.Stage == plan.Supervisor && (s.Path == plan.PayloadLeaf || strings.HasPrefix(s.Path, cgroupdelegate.Prefix)) {
-			return int(max(r.value(e.Out), -1))
-		}
-	}
-	return -1
-}
-
-func (r *run) initPid() int64 {
-	for i := range r.plan.Entries {
-		if _, ok := r.plan.Entries[i].Step.(plan.Clone3); ok {
-			return r.prog.board.outcomes[i].result
-		}
-	}
-	return -1
-}
-
-// statusFD is the eventfd that PID 1 writes to.
-func (r *run) statusFD() int64 {
-	for i := range r.plan.Entries {
-		if _, ok := r.plan.Entries[i].Step.(plan.Eventfd); ok {
-			return r.prog.board.outcomes[i].result
-		}
-	}
-	return -1
 }

@@ -176,7 +176,7 @@ func (r *run) processesFull(tid int) bool {
 			}
 		}
 	}
-	if leaf := r.leaf(); leaf >= 0 {
+	if leaf := r.known(r.plan.Leaf); leaf >= 0 {
 		if fd, err := sys.Openat(leaf, "pids.max", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
 			text, _ := sys.Pread(fd, 32)
 			sys.Close(fd)

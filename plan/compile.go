@@ -45,6 +45,8 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c.plan.Entries = slices.Insert(c.plan.Entries, c.copyAt, c.copied...)
 	c.plan.End += len(c.copied)
 	c.plan.Results, c.plan.view = c.results, c.view
+	c.plan.Init, c.plan.Status, c.plan.Leaf = c.pid, c.status, c.cgroup.leaf
+	c.plan.Payload = int(c.payloadPid()[0] - '0')
 	c.notes()
 	return c.plan, nil
 }

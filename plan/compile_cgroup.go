@@ -176,7 +176,7 @@ func (c *compiler) payloadLeaf() {
 	c.from = ""
 	// ppoll(2) on it tells when a limit on memory is met.
 	if slices.ContainsFunc(g.settings, func(s cgroupdelegate.Setting) bool { return s.File == "memory.max" }) {
-		c.get(Openat{Dir: g.leaf, Path: cgroupdelegate.MemoryEvents, Flags: unix.O_CLOEXEC})
+		c.plan.Events = c.get(Openat{Dir: g.leaf, Path: cgroupdelegate.MemoryEvents, Flags: unix.O_CLOEXEC})
 	}
 }
 

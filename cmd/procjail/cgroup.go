@@ -146,6 +146,9 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 		if len(list) > 0 {
 			text += "; largest: " + strings.Join(list, ", ")
 		}
+		if res.Shmem > u.MemoryPeak/4 && res.Shmem > 1<<20 {
+			text += "; " + megabytes(res.Shmem) + " of it in files in memory (tmpfs, shared memory)"
+		}
 		say("oom", text)
 		if u.MemoryMax > 0 {
 			say("remedy", "--memory SIZE allows more")
