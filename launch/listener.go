@@ -66,7 +66,7 @@ func (r *run) answer() {
 	errno := unix.Errno(verdict & unix.SECCOMP_RET_DATA)
 	if verdict&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_KILL_PROCESS {
 		errno = unix.ENOSYS
-		r.ended = killed(pid) == r.plan.Payload || r.ended
+		r.ended = r.killed(&n) == r.plan.Payload || r.ended
 	}
 	_ = sys.AnswerNotification(r.listener, n.ID, errno)
 	if first && r.opt.Denied != nil {
@@ -75,11 +75,20 @@ func (r *run) answer() {
 }
 
 // killed ends the process of a thread as the policy's own answer would, and
-// returns its id inside.
-func killed(tid int) int {
-	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
+// returns its id inside. The id may have gone to another process by now: what the
+// pidfd is of is the caller's if its notification still stands.
+func (r *run) killed(n *sys.Notification) int {
+	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(int(n.Pid)) + "/status")
 	tgid, err := strconv.Atoi(field(status, "Tgid"))
 	if err != nil {
+		return 0
+	}
+	pidfd, err := sys.PidfdOpen(tgid)
+	if err != nil {
+		return 0
+	}
+	defer sys.Close(pidfd)
+	if !sys.NotificationValid(r.listener, n.ID) {
 		return 0
 	}
 	sig := unix.SIGSYS
@@ -88,7 +97,7 @@ func killed(tid int) int {
 			sig = unix.SIGKILL
 		}
 	}
-	_ = sys.Tgkill(tgid, tid, sig)
+	_ = sys.PidfdSendSignal(pidfd, sig)
 	return inside(status)
 }
 

@@ -122,9 +122,10 @@ func WriteEventfd(fd int) error {
 // Kill calls kill(2).
 func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
 
-// Tgkill calls tgkill(2).
-func Tgkill(tgid, tid int, sig unix.Signal) error {
-	return os.NewSyscallError("tgkill", unix.Tgkill(tgid, tid, sig))
+// PidfdOpen calls pidfd_open(2) for a process.
+func PidfdOpen(pid int) (int, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	return fd, os.NewSyscallError("pidfd_open", err)
 }
 
 // Raise calls tgkill(2) for the calling thread: what the signal does is done when
