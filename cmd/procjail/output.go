@@ -88,9 +88,11 @@ func (o *options) degraded(p *plan.Plan) int {
 		return 0
 	}
 	for _, n := range p.Notes {
-		if n.Feature == "" || !slices.Contains(o.allow, string(n.Feature)) {
-			say("note", n.Text)
+		if n.Feature != "" && slices.Contains(o.allow, string(n.Feature)) || slices.Contains(o.noted, n.Text) {
+			continue
 		}
+		o.noted = append(o.noted, n.Text)
+		say("note", n.Text)
 	}
 	return 0
 }

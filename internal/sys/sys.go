@@ -112,6 +112,20 @@ func Eventfd() (int, error) {
 	return fd, os.NewSyscallError("eventfd2", err)
 }
 
+// SpareDescriptors tells by eventfd2(2) whether n more descriptors can be opened.
+// The Go runtime ends the whole process where it cannot open its own two
+// (runtime/netpoll_epoll.go), which it does at the first timer or socket.
+func SpareDescriptors(n int) error {
+	for range n {
+		fd, err := Eventfd()
+		if err != nil {
+			return err
+		}
+		defer Close(fd)
+	}
+	return nil
+}
+
 // WriteEventfd calls write(2) on an eventfd, which wakes who reads it.
 func WriteEventfd(fd int) error {
 	one := uint64(1)

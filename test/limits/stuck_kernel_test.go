@@ -1,14 +1,10 @@
 package limits
 
 import (
-	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
@@ -23,7 +19,7 @@ const killedTime = 10 * time.Second
 func TestKernelStuck(t *testing.T) {
 	start(t)
 	kerneltest.Require(t, kerneltest.FUSE)
-	t.Cleanup(func() { reap(t) })
+	t.Cleanup(func() { kerneltest.NobodyLeft(t) })
 	const thread = ` in state D \(request_wait_answer\)`
 	type try struct {
 		name           string
@@ -85,20 +81,5 @@ func TestKernelStuck(t *testing.T) {
 			}
 			t.Logf("it took %v", took)
 		})
-	}
-}
-
-// reap waits for the orphans that this process was given, until there is none.
-func reap(t testing.TB) {
-	t.Helper()
-	for deadline := time.Now().Add(killedTime); ; time.Sleep(10 * time.Millisecond) {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		switch {
-		case err == unix.ECHILD:
-			return
-		case pid == 0 && time.Now().After(deadline):
-			t.Errorf("processes are left: %s", text("/proc/"+strconv.Itoa(os.Getpid())+"/task/"+strconv.Itoa(os.Getpid())+"/children"))
-			return
-		}
 	}
 }
