@@ -63,6 +63,7 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	}
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
+	h.Listener = s.Denials == plan.DenialsOff || sys.MayListen()
 	h.TimerSlack = sys.CallerTimerSlack()
 	h.Ignored = sys.IgnoredSignals()
 	adj, _ := sys.ReadFile("/proc/self/oom_score_adj")

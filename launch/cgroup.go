@@ -106,7 +106,15 @@ func (r *run) moveProcess(to int, pid plan.FD) error {
 	return sys.WriteFileAt(to, "cgroup.procs", strconv.FormatInt(r.value(pid), 10))
 }
 
-// awaitEmpty waits until nothing lives in a cgroup.
+// awaitEmpty waits until nothing lives in a cgroup. A jail that was given up has
+// had its time.
+func (r *run) awaitEmpty(events int) error {
+	if !r.giveUpAt.IsZero() && time.Now().After(r.giveUpAt) {
+		return unix.ETIMEDOUT
+	}
+	return awaitEmpty(events)
+}
+
 func awaitEmpty(events int) error {
 	for end := time.Now().Add(emptyTime); ; {
 		text, err := sys.Pread(events, 256)

@@ -51,10 +51,7 @@ func TestErrnosInside(t *testing.T) {
 	if name == "" {
 		t.Skip("run by TestKernelErrnos")
 	}
-	every := 11
-	if os.Getenv("PROCJAIL_FAULTS") != "" {
-		every = 1
-	}
+	every := everyNth(11)
 	fakeCalls(t)
 	p := strict(t, []string{"/bin/true"}, momentPlans[name].change)
 	before := kerneltest.Descriptors(t)

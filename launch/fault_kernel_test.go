@@ -62,13 +62,16 @@ func TestKernelFaults(t *testing.T) {
 			p := strict(t, tt.argv, tt.change)
 			for i := range p.Entries {
 				seen[typeName(p.Entries[i].Step)] = true
+				if testing.Short() && i%11 != len(tt.name) {
+					continue
+				}
 				faultAt(t, p, i)
+				faults++
 			}
-			faults += len(p.Entries)
 		})
 	}
-	t.Logf("%d entries", faults)
-	if t.Failed() || testing.Short() {
+	t.Logf("%d faults", faults)
+	if t.Failed() {
 		return
 	}
 	for _, s := range stepTypes(t) {

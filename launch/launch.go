@@ -30,6 +30,7 @@ import (
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
 
 // Options are what a run is given besides its plan.
@@ -40,6 +41,17 @@ type Options struct {
 	// Steps asks for Result.Steps.
 	Steps    bool
 	Stopping Stopping
+	// Before is called with what the payload was just before it became its program,
+	// if the plan's filter asks about execve(2): Spec.Look. May be nil.
+	Before func(State)
+	// Trace is whether the calls that the policy allows and the plan's filter asks
+	// about are looked at, as they are where Spec.Denials is DenialsTrace. Failed is
+	// called with the first of each kind that fails, and may be nil.
+	Trace  bool
+	Failed func(*Failure)
+	// Denied is called with the first of each kind of call that the policy refused,
+	// when it has been answered. The payload waits for it. May be nil.
+	Denied func(*denial.Denial)
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
@@ -58,6 +70,24 @@ type Result struct {
 	// Largest are the processes with the most memory when the limit on memory
 	// was last seen to be met, the largest first.
 	Largest []Process
+	// Denied is what the policy refused, if Plan.Listener says that somebody
+	// listened.
+	Denied denial.Log
+	// Failed are the calls that the policy allows and that failed, if Options.Trace
+	// asks for them, OtherFailures how many more there were, and Blind why their
+	// results could not be seen.
+	Failed        []*Failure
+	OtherFailures uint64
+	Blind         error
+	// LeftRunning is whether other processes were there, as PID 1 saw it, when the payload
+	// ended: the end of the jail killed them. pid_namespaces(7).
+	LeftRunning bool
+	// Zombies is how many ended processes a payload that is PID 1 had not waited for
+	// when it was killed.
+	Zombies int
+	// Full are the limited file systems of the jail that were full at the end, of a
+	// run of some length.
+	Full []Full
 	// Left are entries of the plan's end that failed, each a *StepError: the
 	// payload has ended as Status says, and something of the jail may be left.
 	Left []error
@@ -137,9 +167,20 @@ type run struct {
 	wake   int // the eventfd of the signal handler; 0 where there is none
 	seen   [65]uint32
 	status int    // the eventfd that PID 1 writes to
-	word   uint64 // what was read from it so far
+	word   uint64 // the payload's status, plus one, as PID 1 said it; 0: not yet
+	others bool   // somebody else was left when the payload ended
 	memory int    // memory.events
 	tty    *terminal
+
+	looked   bool
+	lookAt   time.Time // when the spaces are opened; 0: they are, or will not be
+	spaces   []space
+	zombie   int
+	listener int // whom the filter asks; 0: nobody
+	denied   denial.Log
+	traced   tracer
+	execed   bool // the payload has made an execve
+	ended    bool // the policy has ended the payload itself
 
 	asked, until, killAt, giveUpAt, cpuNext time.Time // 0: not at all
 
@@ -214,6 +255,9 @@ func (r *run) entry(i int) error {
 	case plan.Socketpair:
 		return r.socketpair(i, s)
 	case plan.ReceiveFD:
+		if r.plan.Entries[i].Out == r.plan.Listener {
+			return r.takeListener(i, s)
+		}
 		return r.takeTerminal(i, s)
 	case plan.Ioctl:
 		return r.setTerminal(i, s)
@@ -228,7 +272,7 @@ func (r *run) entry(i int) error {
 	case plan.MoveProcess:
 		return r.with(i, s.To, func(fd int) error { return r.moveProcess(fd, s.Pid) })
 	case plan.AwaitEmpty:
-		return r.with(i, s.Events, awaitEmpty)
+		return r.with(i, s.Events, r.awaitEmpty)
 	case plan.Flock:
 		return r.lock(i)
 	case plan.Rmdir:
@@ -241,6 +285,9 @@ func (r *run) entry(i int) error {
 
 // waitid makes the entry that waits for the end of init.
 func (r *run) waitid(i int) error {
+	if r.listener == 0 {
+		r.look(int(r.initPid()), func() {})
+	}
 	if err := r.await(); err != nil {
 		return err
 	}

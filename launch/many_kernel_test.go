@@ -30,6 +30,9 @@ func TestKernelManyJails(t *testing.T) {
 	} {
 		t.Run(tt.godebug, func(t *testing.T) {
 			kerneltest.Clean(t)
+			if testing.Short() {
+				tt.jails /= 50
+			}
 			cmd := exec.Command(os.Args[0], "-test.run=^TestManyJailsInside$", "-test.v", "-test.timeout=180s")
 			cmd.Env = append(os.Environ(), "GODEBUG="+tt.godebug, "GOGC="+tt.gogc, "PROCJAIL_MANY="+strconv.Itoa(tt.jails))
 			began := time.Now()

@@ -43,10 +43,7 @@ var momentPlans = map[string]struct {
 func TestKernelMoments(t *testing.T) {
 	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
-	every := 7 // in make test, each seventh step: another one for each plan and act
-	if os.Getenv("PROCJAIL_FAULTS") != "" {
-		every = 1
-	}
+	every := everyNth(7)                       // another one for each plan and act
 	slow := filepath.Join(t.TempDir(), "slow") // in place of newuidmap(1)
 	if err := os.WriteFile(slow, []byte("#!/bin/sh\nsleep 0.5\n"), 0o755); err != nil {
 		t.Fatal(err)
@@ -63,6 +60,18 @@ func TestKernelMoments(t *testing.T) {
 			}
 		})
 	}
+}
+
+// everyNth is of how many steps or faults one is tried: n in make test, each in
+// make test-faults, and few with -short.
+func everyNth(n int) int {
+	switch {
+	case os.Getenv("PROCJAIL_FAULTS") != "":
+		return 1
+	case testing.Short():
+		return 10*n + 1
+	}
+	return n
 }
 
 func moment(t *testing.T, name, act string, i int, slow string) {

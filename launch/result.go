@@ -38,7 +38,9 @@ func (r *run) result() (res Result, err error) {
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
-	res.Largest = r.largestSeen
+	res.Largest, res.Denied = r.largestSeen, r.denied
+	res.Full, res.Zombies = r.full(), r.zombie
+	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {
 		if res.Reason = r.why; r.why == "" {
 			res.Reason = res.reason(r.opt.Stopping.CPUTime)
@@ -57,14 +59,32 @@ func (r *run) result() (res Result, err error) {
 		if err != nil {
 			return res, err
 		}
-		n = (n | r.word) & (1<<32 - 1)
-		if n != 0 {
-			res.Status = unix.WaitStatus(n - 1)
+		r.say(n)
+		res.LeftRunning = r.others
+		if r.word != 0 {
+			res.Status = r.bySeccomp(unix.WaitStatus(r.word - 1))
 			return res, nil
 		}
 	}
-	res.Status = info.waitStatus()
+	res.Status = r.bySeccomp(info.waitStatus())
 	return res, nil
+}
+
+// say takes what PID 1 has written to its eventfd, stub_amd64.s, and returns how
+// often the payload was stopped.
+func (r *run) say(n uint64) (stops uint64) {
+	r.word |= n & (1<<32 - 1)
+	r.others = r.others || n>>60 != 0
+	return n << 4 >> 36
+}
+
+// bySeccomp is the status of a payload that the policy ended: the supervisor kills
+// one that catches SIGSYS by another signal.
+func (r *run) bySeccomp(s unix.WaitStatus) unix.WaitStatus {
+	if r.ended && s.Signaled() && s.Signal() == unix.SIGKILL {
+		return unix.WaitStatus(unix.SIGSYS)
+	}
+	return s
 }
 
 // Reason is why a payload ended, in one word.

@@ -1,11 +1,7 @@
 package launch
 
 import (
-	"errors"
-	"fmt"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,19 +44,26 @@ func (e *NotEndingError) Error() string {
 // ends a payload whose time is over or that somebody wants to end, stops with
 // it, and looks at its memory when that meets its limit.
 func (r *run) await() error {
-	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd) {
+	if r.opt.Trace { // ptrace(2) is for one thread
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
+	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
 	r.memory = r.memoryEvents()
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
 	}
+	if r.lookAt = time.Now().Add(lookTime); r.opt.Trace {
+		r.lookAt = time.Now()
+	}
 	r.status = -1
 	if r.reports() {
 		r.status = int(r.statusFD())
 	}
 	for {
-		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [2]int{r.wake, r.status}, r.wait())
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.listener}, r.wait())
 		if ended {
 			return nil
 		}
@@ -72,6 +75,9 @@ func (r *run) await() error {
 		}
 		if ready[1] {
 			r.stops()
+		}
+		if ready[2] {
+			r.answer()
 		}
 		if err := r.deadlines(); err != nil {
 			return err
@@ -88,7 +94,7 @@ func (r *run) quiet() bool {
 // wait is the time until the next deadline; negative for none.
 func (r *run) wait() time.Duration {
 	next := time.Duration(-1)
-	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt()} {
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt} {
 		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
 			next = max(d, 0)
 		}
@@ -164,6 +170,9 @@ func (r *run) kill() {
 	if !r.giveUpAt.IsZero() {
 		return
 	}
+	if !r.reports() {
+		r.zombie = r.zombies()
+	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
 	if leaf := r.leaf(); leaf >= 0 {
 		_ = sys.WriteFileAt(leaf, "cgroup.kill", "1")
@@ -172,9 +181,20 @@ func (r *run) kill() {
 	r.giveUpAt = time.Now().Add(killedTime)
 }
 
+// due does what cannot wait while a call is looked at.
+func (r *run) due() error {
+	if r.wake > 0 {
+		r.signals()
+	}
+	return r.deadlines()
+}
+
 func (r *run) deadlines() error {
 	now := time.Now()
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if due(r.lookAt) {
+		r.openSpaces()
+	}
 	switch {
 	case due(r.giveUpAt):
 		return &NotEndingError{r.notEnding()}
@@ -226,8 +246,8 @@ func (r *run) stops() {
 	if err != nil {
 		return
 	}
-	r.word |= n & (1<<32 - 1)
-	if n>>32 == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
+	stops := r.say(n)
+	if stops == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}
 	group := !r.mayStop
@@ -271,36 +291,6 @@ func (r *run) leaf() int {
 	return -1
 }
 
-// notEnding names the processes of the jail that are still there and what they
-// wait in, by proc(5).
-func (r *run) notEnding() string {
-	var list []string
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	mine := strconv.FormatInt(r.initPid(), 10)
-	parents := map[string]bool{mine: true}
-	for range 3 {
-		for _, name := range stats {
-			text, err := sys.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			i := strings.LastIndexByte(text, ')')
-			f := strings.Fields(text[i+1:])
-			pid := filepath.Base(filepath.Dir(name))
-			if i < 0 || len(f) < 2 || !parents[f[1]] && pid != mine || parents[pid] && pid != mine {
-				continue
-			}
-			parents[pid] = true
-			wchan, _ := sys.ReadFile("/proc/" + pid + "/wchan")
-			list = append(list, fmt.Sprintf("%s in state %s (%s)", text[:i+1], f[0], strings.TrimSpace(wchan)))
-		}
-	}
-	if len(list) == 0 {
-		return "nothing of it can be seen"
-	}
-	return strings.Join(list, ", ")
-}
-
 func (r *run) initPid() int64 {
 	for i := range r.plan.Entries {
 		if _, ok := r.plan.Entries[i].Step.(plan.Clone3); ok {
@@ -319,5 +309,3 @@ func (r *run) statusFD() int64 {
 	}
 	return -1
 }
-
-var errNoDescriptor = errors.New("init ended before it sent the terminal")

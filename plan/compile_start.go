@@ -25,6 +25,7 @@ func (c *compiler) clone() error {
 	}
 	c.overlayDirs()
 	c.terminalSocket()
+	c.listenerSocket()
 	born := uint64(unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
 	c.plan.Namespaces = born | unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
 	switch c.cgroup.place.Source {
@@ -48,7 +49,7 @@ func (c *compiler) clone() error {
 	if c.spec.Forward {
 		c.add(Forward{passed, c.heldSignal(), c.pidfd})
 	}
-	c.closeOtherEnd()
+	c.closeOtherEnds()
 	c.closeKept()
 	c.startScope()
 	switch c.id.Method {
@@ -64,6 +65,7 @@ func (c *compiler) clone() error {
 	}
 	c.joinScope()
 	c.takeTerminal()
+	c.takeListener()
 	c.add(Waitid{c.pidfd})
 	c.plan.Undo = []Entry{
 		{Stage: Supervisor, Step: PidfdSendSignal{c.pidfd, unix.SIGKILL}, Want: Any},

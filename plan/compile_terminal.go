@@ -71,10 +71,13 @@ func (c *compiler) terminalSocket() {
 	}
 }
 
-// closeOtherEnd makes recvmsg(2) end with init.
-func (c *compiler) closeOtherEnd() {
+// closeOtherEnds makes recvmsg(2) end with who would send.
+func (c *compiler) closeOtherEnds() {
 	if c.tty.wanted {
 		c.add(Close{c.tty.inits})
+	}
+	if c.watch.program != nil {
+		c.add(Close{c.watch.payloads})
 	}
 }
 

@@ -148,6 +148,12 @@ type Plan struct {
 	// Namespaces are the CLONE_NEW* flags of those that the payload is in and
 	// the caller is not.
 	Namespaces uint64
+	// Listener is whom the payload's filter asks about a call that the policy
+	// does not allow, and Filter the policy's own program, which has the answer.
+	// Where nobody listens, Unwatched says why.
+	Listener  FD
+	Filter    []byte
+	Unwatched string
 	// Results is how many FDs stand for results.
 	Results int
 

@@ -25,6 +25,7 @@ type Report struct {
 	Procjail string   `json:"procjail_version"`
 	Command  []string `json:"command"`
 	Profile  string   `json:"profile"`
+	Source   string   `json:"profile_source"` // built-in, or its file
 
 	Reason   string `json:"reason"`           // exited, signaled, oom, pids, timeout, cpu-time, seccomp, setup-failed, interrupted
 	ExitCode int    `json:"exit_code"`        // what procjail exits with
@@ -32,12 +33,19 @@ type Report struct {
 	Signal   string `json:"signal,omitempty"` // that killed the payload
 	Killed   bool   `json:"killed,omitempty"` // by procjail, since it did not end when it was asked to
 
-	Error    *Failure `json:"error,omitempty"` // reason setup-failed
-	Degraded []Note   `json:"degraded"`        // what this host does not give
-	Limits   []Limit  `json:"limits"`
-	Usage    *Usage   `json:"usage,omitempty"`
-	PID1     string   `json:"pid1,omitempty"`
-	Left     []string `json:"left"` // what could not be cleared away
+	Error    *Failure  `json:"error,omitempty"` // reason setup-failed
+	Degraded []Note    `json:"degraded"`        // what this host does not give
+	Limits   []Limit   `json:"limits"`
+	Usage    *Usage    `json:"usage,omitempty"`
+	PID1     string    `json:"pid1,omitempty"`
+	Full     []string  `json:"full,omitempty"`         // limited file systems of the jail with no room at the end
+	Others   bool      `json:"left_running,omitempty"` // processes of the payload's that the end of PID 1 ended
+	Zombies  int       `json:"zombies,omitempty"`      // that a payload that is PID 1 had not waited for when it was killed
+	Plan     []Step    `json:"plan"`
+	State    *State    `json:"state,omitempty"`
+	Denials  Denials   `json:"denials"`
+	Failures *Failures `json:"failures,omitempty"` // of --trace-denials
+	Left     []string  `json:"left"`               // what could not be cleared away
 }
 
 // Failure is a start that did not come to its end.
@@ -50,6 +58,79 @@ type Failure struct {
 	Errno   string `json:"errno,omitempty"`
 	Cause   string `json:"cause"`
 	Remedy  string `json:"remedy,omitempty"`
+}
+
+// Step is an entry of the plan, and what became of it.
+type Step struct {
+	Stage  string   `json:"stage"`
+	Call   string   `json:"call"`              // in the syntax of strace(1)
+	From   string   `json:"from,omitempty"`    // the profile line or option
+	Result *int64   `json:"result,omitempty"`  // an errno is its negative; left out: it was not made
+	At     *float64 `json:"seconds,omitempty"` // when it came back, since the start
+}
+
+// State is the payload as the kernel shows it just before its first execve(2).
+type State struct {
+	Pid        int               `json:"pid"`        // outside
+	InitPid    int               `json:"init_pid"`   // outside
+	Namespaces map[string]uint64 `json:"namespaces"` // their inodes
+	UIDMap     []string          `json:"uid_map"`
+	GIDMap     []string          `json:"gid_map"`
+	UIDs       string            `json:"uids"` // real, effective, saved, file system; outside
+	GIDs       string            `json:"gids"`
+	Groups     string            `json:"groups"`
+	Caps       map[string]string `json:"capabilities"` // the five sets, in hexadecimal
+	NoNewPrivs string            `json:"no_new_privs"`
+	Seccomp    string            `json:"seccomp_mode"`
+	Filters    string            `json:"seccomp_filters"`
+	Cgroup     string            `json:"cgroup"`
+	Mounts     []string          `json:"mounts"` // mountinfo of proc(5)
+}
+
+// Denials are the calls that the seccomp policy refused.
+type Denials struct {
+	Watched bool     `json:"watched"`
+	Why     string   `json:"why,omitempty"` // they were not
+	Calls   []Denial `json:"calls"`         // one of each kind, the most telling first
+	Others  uint64   `json:"others"`        // calls of kinds for which there was no room
+}
+
+// Denial is one kind.
+type Denial struct {
+	Syscall  string  `json:"syscall"`
+	Call     string  `json:"call"`            // the first, in the syntax of strace(1)
+	Errno    string  `json:"errno,omitempty"` // that it was answered
+	Killed   bool    `json:"killed,omitempty"`
+	Expected bool    `json:"expected,omitempty"` // programs try it and go on without
+	Count    uint64  `json:"count"`
+	Process  int     `json:"pid"`  // inside
+	Name     string  `json:"comm"` // of proc(5)
+	First    float64 `json:"first_seconds"`
+	Last     float64 `json:"last_seconds"`
+	Remedy   string  `json:"remedy"`
+}
+
+// Failures are calls of the payload's that the policy allows and that failed.
+type Failures struct {
+	Calls  []FailedCall `json:"calls"`         // one of each kind, those that met a wall first
+	Others uint64       `json:"others"`        // for which there was no room
+	Why    string       `json:"why,omitempty"` // some could not be seen
+}
+
+// FailedCall is one kind.
+type FailedCall struct {
+	Syscall  string   `json:"syscall"`
+	Call     string   `json:"call"`
+	Paths    []string `json:"paths,omitempty"` // absolute, inside
+	Errno    string   `json:"errno"`
+	Wall     string   `json:"wall,omitempty"` // of the jail, that it met
+	Cause    string   `json:"cause,omitempty"`
+	Remedy   string   `json:"remedy,omitempty"`
+	Inferred bool     `json:"inferred,omitempty"` // the wall, or the errno
+	Count    uint64   `json:"count"`
+	Process  int      `json:"pid"`
+	Name     string   `json:"comm"`
+	At       float64  `json:"first_seconds"`
 }
 
 // Note is a feature that is not in force, or another remark.

@@ -29,35 +29,36 @@ func schema(t *testing.T) *jsonschema.Schema {
 
 // whole has every field, none of which is zero.
 func whole() *report.Report {
-	status := 0
-	r := &report.Report{
-		Status: &status, Error: &report.Failure{}, Usage: &report.Usage{}, Degraded: []report.Note{{}}, Limits: []report.Limit{{}},
-	}
-	for _, v := range []any{r, r.Error, r.Usage, &r.Degraded[0], &r.Limits[0]} {
-		fill(reflect.ValueOf(v).Elem())
-	}
+	r := &report.Report{}
+	fill(reflect.ValueOf(r).Elem())
 	r.Version, r.Reason, r.PID1 = report.Version, "setup-failed", "init"
-	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By = "init", "cgroup", "cgroup", "rusage"
+	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By, r.Plan[0].Stage, r.Failures.Calls[0].Wall = "init", "cgroup", "cgroup", "rusage", "init", "view"
 	return r
 }
 
 func fill(v reflect.Value) {
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
-		case reflect.String:
-			f.SetString("x")
-		case reflect.Bool:
-			f.SetBool(true)
-		case reflect.Int, reflect.Int64:
-			f.SetInt(1)
-		case reflect.Uint64:
-			f.SetUint(1)
-		case reflect.Float64:
-			f.SetFloat(0.5)
-		case reflect.Slice:
-			if f.Type().Elem().Kind() == reflect.String {
-				f.Set(reflect.ValueOf([]string{"x"}))
-			}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Uint64:
+		v.SetUint(1)
+	case reflect.Float64:
+		v.SetFloat(0.5)
+	case reflect.Map: // its keys are no names of the schema's
+		v.Set(reflect.MakeMap(v.Type()))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
 		}
 	}
 }
@@ -79,7 +80,7 @@ func write(t *testing.T, r *report.Report) string {
 }
 
 func TestSchema(t *testing.T) {
-	least := &report.Report{Version: report.Version, Reason: "exited", Command: []string{"true"}, Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}}
+	least := &report.Report{Version: report.Version, Reason: "exited", Command: []string{"true"}, Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}, Plan: []report.Step{}, Denials: report.Denials{Calls: []report.Denial{}}}
 	for name, r := range map[string]*report.Report{"whole": whole(), "least": least} {
 		text, err := os.ReadFile(write(t, r))
 		if err != nil {

@@ -32,9 +32,11 @@ type options struct {
 	dryRun   bool
 	verbose  bool
 	quiet    bool
+	trace    bool
 	stopping launch.Stopping
 
 	reportFile string
+	status     statusFDs
 	report     report.Report
 	require    []string
 	allow      []string
@@ -171,9 +173,19 @@ func (o *options) flags() *pflag.FlagSet {
 		p, err := profiles.ParsePID1(s)
 		return func(spec *plan.Spec) { spec.Init = p }, err
 	}), "pid1", "")
+	fs.Var(o.change("when", func(s string) (func(*plan.Spec), error) {
+		d, ok := map[string]plan.Denials{"auto": plan.DenialsAuto, "off": plan.DenialsOff}[s]
+		if !ok {
+			return nil, fmt.Errorf("%q: want auto or off", s)
+		}
+		return func(spec *plan.Spec) { spec.Denials = d }, nil
+	}), "denials", "")
+	fs.BoolVar(&o.trace, "trace-denials", false, "")
 	fs.Var((*words)(&o.require), "require", "")
 	fs.Var((*words)(&o.allow), "allow-degraded", "")
 	fs.StringVar(&o.reportFile, "report", "", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) { return noChange, o.status.parse(s, &o.status.status) }), "json-status-fd", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) { return noChange, o.status.parse(s, &o.status.info) }), "info-fd", "")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
@@ -191,6 +203,9 @@ func (w *words) Set(s string) error {
 	*w = append(*w, strings.Split(s, ",")...)
 	return nil
 }
+
+// noChange is an option's that is not about the Spec.
+func noChange(*plan.Spec) {}
 
 type discard struct{}
 
@@ -345,9 +360,12 @@ func (o *options) spec() (*plan.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true}
+	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true, Look: o.reportFile != "" || o.status.wanted()}
 	for _, f := range o.changes {
 		f(s)
+	}
+	if o.trace {
+		s.Denials = plan.DenialsTrace
 	}
 	if o.rootfs != "" {
 		if s.Rootfs, err = hostPath(o.rootfs); err != nil {

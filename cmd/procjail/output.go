@@ -97,7 +97,7 @@ func (o *options) degraded(p *plan.Plan) int {
 
 // ended tells what became of the payload where its status does not, and where
 // an overlay's changes are.
-func (o *options) ended(spec *plan.Spec, res launch.Result) {
+func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
 	for _, err := range res.Left {
 		say("error", err.Error())
 	}
@@ -106,6 +106,13 @@ func (o *options) ended(spec *plan.Spec, res launch.Result) {
 	}
 	sayEnd(spec, res, o.stopping)
 	sayCgroup(spec, res)
+	sayDeath(spec, res)
+	o.sayOthers(spec, res)
+	if res.Status != 0 && !res.Killed {
+		sayFull(res)
+		sayDenied(spec, &res.Denied)
+		met.say(res)
+	}
 	for _, dir := range o.overlays {
 		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
 	}

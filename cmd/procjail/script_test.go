@@ -120,6 +120,7 @@ var (
 	lengths     = regexp.MustCompile(`len=\d+`)
 	mounts      = regexp.MustCompile(`mounts\[\d+\]`)
 	unfinished  = regexp.MustCompile(`\.json\.\d+`)
+	amounts     = regexp.MustCompile(`\.\.\., \d+\)`)
 	processes   = regexp.MustCompile(`pidfd_open\(\d+`)
 	noCgroup    = regexp.MustCompile(`(?m)^procjail: note: (no cgroup:|the \w+ controller) .*\n`) // test/limits tests that
 	newKernels  = regexp.MustCompile(`(clone3\({flags=)CLONE_VM\|(.*?)\|CLONE_NEWTIME`)           // since Linux 6.2
@@ -147,6 +148,7 @@ func steady(out []byte) string {
 	s = lengths.ReplaceAllString(s, "len=N")
 	s = mounts.ReplaceAllString(s, "mounts[N]")
 	s = unfinished.ReplaceAllString(s, ".json.N")
+	s = amounts.ReplaceAllString(s, "..., N)")
 	s = processes.ReplaceAllString(s, "pidfd_open(PID")
 	s = noCgroup.ReplaceAllString(s, "")
 	s = newKernels.ReplaceAllString(s, "$1$2")

@@ -33,6 +33,7 @@ const (
 	Controllers    Feature = "limits"    // that systemd has the controllers cpu, memory and pids
 	Strace         Feature = "strace"    // strace(1), and a ptrace(2) that it may use
 	Compiler       Feature = "cc"        // a C compiler
+	FUSE           Feature = "fuse"      // a /dev/fuse that anybody may open
 )
 
 // probes tell, each by trying, that a feature is there (nil) or what was found.
@@ -46,6 +47,7 @@ var probes = map[Feature]func() error{
 	Controllers:    func() error { return HasControllers("cpu", "memory", "pids") },
 	Strace:         func() error { return exec.Command("strace", "-f", "-o", "/dev/null", "true").Run() },
 	Compiler:       func() error { return lookPath("cc") },
+	FUSE:           probeFUSE,
 }
 
 // found remembers what each probe said, since a host does not change in a run.
@@ -166,6 +168,14 @@ func probeLandlock() error {
 		return os.NewSyscallError("landlock_create_ruleset", errno)
 	}
 	return nil
+}
+
+func probeFUSE() error {
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func probeCgroup() error {

@@ -53,7 +53,7 @@ func Ordinary() *plan.Host {
 		Machine: cgroupdelegate.Machine{Memory: 16 << 30, Pids: 1 << 22, Disks: disks},
 		Groups:  1, Home: "/home/alice", Cwd: "/home/alice/src",
 		Monotonic: 86400, Boottime: 90000,
-		LastCap: caps.CheckpointRestore, Landlock: 6,
+		LastCap: caps.CheckpointRestore, Landlock: 6, Listener: true,
 		Nofile: 1 << 20, Nproc: 31000, Core: profiles.Unlimited, Data: profiles.Unlimited,
 		Stdio: [3]plan.Stdio{
 			{Open: true, Read: true, Kind: plan.Device},

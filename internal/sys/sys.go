@@ -59,27 +59,36 @@ func PidfdSendSignal(pidfd int, sig unix.Signal) error {
 // closed the descriptor in any case.
 func Close(fd int) { _ = unix.Close(fd) }
 
-// PollShortly calls ppoll(2) on a descriptor for at most 8 ms, without a word to
-// the Go scheduler: handing its processor over and asking for it back costs
+// PollShortly calls ppoll(2) on two descriptors for at most 4 ms, without a word
+// to the Go scheduler: handing its processor over and asking for it back costs
 // more than a short wait. 10 ms is when the runtime would want it back. It
-// reports whether there is something to read.
-func PollShortly(fd int) bool {
-	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	wait := unix.Timespec{Nsec: 8e6}
-	n, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
-	return e == 0 && n == 1
+// reports whether there is something to read from the first. Something to read
+// from the other, which may be 0 for none, ends the wait as well.
+func PollShortly(fd, other int) bool {
+	fds := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(other), Events: unix.POLLIN}}
+	wait := unix.Timespec{Nsec: 4e6}
+	for n := uintptr(2); ; n = 1 {
+		if other == 0 {
+			n = 1
+		}
+		_, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), n, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
+		if e != 0 || fds[0].Revents != 0 || n == 1 || fds[1].Revents != unix.POLLHUP { // which is the end of what other is of, and near that of fd's
+			return e == 0 && fds[0].Revents != 0
+		}
+	}
 }
 
 // Poll calls ppoll(2) until the process behind pidfd has ended, file, one of a
 // cgroup's, has changed since it was read, one of the other descriptors has
 // something to read, or wait is over; negative waits for ever. A descriptor that
 // is not above 0 is passed over.
-func Poll(pidfd, file int, others [2]int, wait time.Duration) (ended, changed bool, ready [2]bool) {
-	fds := [4]unix.PollFd{
+func Poll(pidfd, file int, others [3]int, wait time.Duration) (ended, changed bool, ready [3]bool) {
+	fds := [5]unix.PollFd{
 		{Fd: int32(pidfd), Events: unix.POLLIN},
 		{Fd: int32(file), Events: unix.POLLPRI},
 		{Fd: int32(others[0]), Events: unix.POLLIN},
 		{Fd: int32(others[1]), Events: unix.POLLIN},
+		{Fd: int32(others[2]), Events: unix.POLLIN},
 	}
 	for i := range fds {
 		if fds[i].Fd == 0 {
@@ -94,7 +103,7 @@ func Poll(pidfd, file int, others [2]int, wait time.Duration) (ended, changed bo
 	if _, err := unix.Ppoll(fds[:], timeout, nil); err != nil {
 		return false, false, ready // EINTR: what the signal was for shows the next time
 	}
-	return fds[0].Revents != 0, fds[1].Revents != 0, [2]bool{fds[2].Revents != 0, fds[3].Revents != 0}
+	return fds[0].Revents != 0, fds[1].Revents != 0, [3]bool{fds[2].Revents != 0, fds[3].Revents != 0, fds[4].Revents != 0}
 }
 
 // Eventfd calls eventfd2(2) for a counter that is 0 and never blocks.
@@ -112,6 +121,11 @@ func WriteEventfd(fd int) error {
 
 // Kill calls kill(2).
 func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
+
+// Tgkill calls tgkill(2).
+func Tgkill(tgid, tid int, sig unix.Signal) error {
+	return os.NewSyscallError("tgkill", unix.Tgkill(tgid, tid, sig))
+}
 
 // Raise calls tgkill(2) for the calling thread: what the signal does is done when
 // it returns.

@@ -39,8 +39,10 @@ func nothingLeft(t testing.TB) {
 				}
 				procs = append(procs, dir+": "+text(dir+"/cgroup.events"))
 			}
-			for _, unit := range strings.Split(units, "\n") { // for the tests after this one
-				_ = exec.Command("systemctl", "--user", "stop", strings.Fields(unit)[0]).Run()
+			for unit := range strings.Lines(units) { // for the tests after this one
+				if f := strings.Fields(unit); len(f) > 0 {
+					_ = exec.Command("systemctl", "--user", "stop", f[0]).Run()
+				}
 			}
 			t.Fatalf("left behind: cgroups %q, units %q\n%s", dirs, units, strings.Join(procs, "\n"))
 		}

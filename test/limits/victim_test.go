@@ -69,6 +69,14 @@ func victim(act string, args []string) int {
 		return disk(args[0], number(args[1]))
 	case "descendants":
 		return descendants()
+	case "hang": // DIRECTORY COMMAND...: outside of a jail
+		return hang(args[0], args[1:])
+	case "open": // FILE, in a thread that is not the first
+		go func() {
+			runtime.LockOSThread()
+			_, _ = os.Open(args[0])
+		}()
+		time.Sleep(time.Minute)
 	default:
 		fmt.Fprintln(os.Stderr, "no act", act)
 		return 99
