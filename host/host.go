@@ -65,6 +65,7 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	h.Home = home(h)
 	h.Listener = s.Denials == plan.DenialsOff || sys.MayListen()
 	h.TimerSlack = sys.CallerTimerSlack()
+	h.Ignored = sys.IgnoredSignals()
 	adj, _ := sys.ReadFile("/proc/self/oom_score_adj")
 	h.OOMScore, _ = strconv.Atoi(strings.TrimSpace(adj))
 	for fd := range h.Stdio {

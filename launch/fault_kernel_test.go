@@ -3,6 +3,7 @@ package launch
 import (
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +23,13 @@ import (
 func TestKernelFaults(t *testing.T) {
 	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
+	signal.Ignore(unix.SIGHUP) // as under nohup(1)
+	defer func() {
+		// signal.Reset does not take it back.
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, unix.SIGHUP)
+		signal.Stop(c)
+	}()
 	seen, faults := map[string]bool{}, 0
 	dir := t.TempDir()
 	private := filepath.Join(dir, "private")

@@ -162,7 +162,13 @@ func TestMomentInside(t *testing.T) {
 	} else if act != "supervisor" {
 		go func() {
 			awaitReached(p, prog, i)
-			init := int(prog.board.outcomes[cloneOf(p)].result)
+			// On a busy machine init may be there before the supervisor's thread has
+			// noted who it is.
+			clone := &prog.board.outcomes[cloneOf(p)].result
+			for end := time.Now().Add(stepBound); atomic.LoadInt64(clone) == notRun && time.Now().Before(end); {
+				time.Sleep(50 * time.Microsecond)
+			}
+			init := int(atomic.LoadInt64(clone))
 			if init <= 0 { // the start has failed
 				return
 			}

@@ -77,11 +77,22 @@ func launch(t testing.TB, options []string, argv ...string) *jail {
 func launchQuietly(t testing.TB, prepare func(*exec.Cmd), options []string, argv ...string) *jail {
 	t.Helper()
 	cmd := kerneltest.Command(t, append(append(options[:len(options):len(options)], "--"), argv...)...)
-	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
-	cmd.Stdout, cmd.Stderr = j.out, j.err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if prepare != nil {
 		prepare(cmd)
+	}
+	return follow(t, cmd)
+}
+
+// follow starts a command that is or runs procjail.
+func follow(t testing.TB, cmd *exec.Cmd) *jail {
+	t.Helper()
+	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
+	if cmd.Stdout == nil {
+		cmd.Stdout = j.out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = j.err
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
