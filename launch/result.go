@@ -166,7 +166,7 @@ func (res *Result) reason(cpuTime time.Duration) Reason {
 		return OOM
 	case res.Cgroup.PidsDenied > 0 && s != 0:
 		return Pids
-	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime*9/10: // rusage counts finer than the limit
+	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime/2: // the limit counts whole ticks, and rusage what ran of them
 		return CPUTime
 	case s.Signaled() && s.Signal() == unix.SIGSYS:
 		return Seccomp
