@@ -116,6 +116,9 @@ func (r *run) directed(fd, mode int) int {
 // awaitMessage waits until there is a message on a socket, or its other end is
 // closed. Meanwhile it does what cannot wait.
 func (r *run) awaitMessage(socket int) error {
+	if r.alone() && r.quiet() && sys.PollShortly(socket, 0) {
+		return nil
+	}
 	for {
 		ended, _, ready := sys.Poll(r.pidfd, -1, [3]int{r.wake, socket}, r.wait())
 		if ended || ready[1] {
