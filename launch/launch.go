@@ -123,6 +123,7 @@ type run struct {
 	zombie   int
 	listener int // whom the filter asks; 0: nobody
 	denied   denial.Log
+	flood    flood
 	traced   tracer
 	execed   bool // the payload has made an execve
 	ended    bool // the policy has ended the payload itself

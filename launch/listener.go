@@ -45,6 +45,7 @@ func (r *run) answer() {
 	if err := sys.ReceiveNotification(r.listener, &n); err != nil {
 		return // it was killed before it was heard
 	}
+	r.flood.count()
 	call := denial.Call{NR: n.NR, Arch: n.Arch, Args: n.Args}
 	verdict := denial.Verdict(r.plan.Filter, call)
 	pid := int(n.Pid)
@@ -71,6 +72,51 @@ func (r *run) answer() {
 	_ = sys.AnswerNotification(r.listener, n.ID, errno)
 	if first && r.opt.Denied != nil {
 		r.opt.Denied(d)
+	}
+}
+
+// flood bounds what a payload can make the supervisor do, which runs outside the
+// jail's limits: after many calls in a short time it hears no more of them until
+// that is over, and who makes them waits.
+type flood struct {
+	began time.Time // of the window
+	calls int       // in it
+	until time.Time // 0: it hears
+}
+
+// At most that many calls in that time are heard: at some microseconds each, a
+// fraction of one processor.
+const (
+	floodWindow = 100 * time.Millisecond
+	floodCalls  = 4000
+)
+
+// heard is the listener, or 0 while a flood is waited out.
+func (r *run) heard() int {
+	f := &r.flood
+	if !f.until.IsZero() {
+		if time.Now().Before(f.until) {
+			return 0
+		}
+		f.until = time.Time{}
+	}
+	return r.listener
+}
+
+// count notes that a call was heard.
+func (f *flood) count() {
+	if f.calls++; f.calls == 1 {
+		f.began = time.Now()
+		return
+	}
+	if f.calls%64 != 0 {
+		return
+	}
+	switch passed := time.Since(f.began); {
+	case passed >= floodWindow:
+		f.calls = 0
+	case f.calls >= floodCalls:
+		f.calls, f.until = 0, f.began.Add(floodWindow)
 	}
 }
 

@@ -58,7 +58,7 @@ func (r *run) await() error {
 	}
 	r.status = r.known(r.plan.Status)
 	for {
-		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.listener}, r.wait())
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.heard()}, r.wait())
 		if ended {
 			return nil
 		}
@@ -89,7 +89,7 @@ func (r *run) quiet() bool {
 // wait is the time until the next deadline; negative for none.
 func (r *run) wait() time.Duration {
 	next := time.Duration(-1)
-	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt} {
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt, r.flood.until} {
 		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
 			next = max(d, 0)
 		}

@@ -85,11 +85,13 @@ func (o *options) steps(p *plan.Plan, list []launch.Step) {
 		return
 	}
 	o.report.Plan = make([]report.Step, len(p.Entries))
+	before := make(map[plan.Stage]time.Duration)
 	for i, e := range p.Entries {
 		s := report.Step{Stage: e.Stage.String(), Call: withoutValues(e).String(), From: e.From}
 		if i < len(list) && list[i].Reached {
-			at := list[i].At.Seconds()
-			s.Result, s.At = &list[i].Result, &at
+			at, took := list[i].At.Seconds(), max(list[i].At-before[e.Stage], 0).Seconds()
+			s.Result, s.At, s.Took = &list[i].Result, &at, &took
+			before[e.Stage] = list[i].At
 		}
 		o.report.Plan[i] = s
 	}
