@@ -55,6 +55,8 @@ type Options struct {
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
+
+	helpers time.Duration // for the programs that map ids; 0: helperTime
 }
 
 // Result is how a payload ended.
