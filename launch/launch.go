@@ -54,6 +54,8 @@ type Options struct {
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
+
+	helpers time.Duration // for the programs that map ids; 0: helperTime
 }
 
 // Run makes the jail that p describes and waits until it has ended. Nothing of

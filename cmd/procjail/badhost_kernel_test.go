@@ -82,6 +82,14 @@ var hosts = []struct {
 	{"keyctl refused", false, refuse(unix.SYS_KEYCTL, unix.EPERM), []string{"true"}},
 	{"capset refused", false, refuse(unix.SYS_CAPSET, unix.EPERM), []string{"true"}},
 	{"sethostname refused", false, refuse(unix.SYS_SETHOSTNAME, unix.EPERM), []string{"true"}},
+	{"a program on a noexec mount", false, func(string) error {
+		if err := unix.Mount("tmpfs", "/mnt", "tmpfs", unix.MS_NOEXEC, ""); err != nil {
+			return os.NewSyscallError("mount", err)
+		}
+		return os.WriteFile("/mnt/program", []byte("#!/bin/sh\n"), 0o755)
+	}, []string{"/mnt/program"}},
+	{"no mount left", false, fullOfMounts, []string{"--id", "self", "true"}},
+	{"user namespaces as deep as they go", false, deepest, []string{"--id", "self", "true"}},
 	{"few descriptors", false, func(string) error {
 		return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 5, Max: 5})
 	}, []string{"true"}},
@@ -276,6 +284,63 @@ func readOnly(dir string) error {
 		}
 	}
 	return os.NewSyscallError("mount_setattr", unix.MountSetattr(unix.AT_FDCWD, dir, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}))
+}
+
+// fullOfMounts makes as many mounts as this mount namespace may have
+// (fs.mount-max, which is for each by itself): a recursive bind of a tree into
+// itself doubles it, and what is then missing is made of smaller ones.
+func fullOfMounts(string) error {
+	const top = "/mnt"
+	if err := tmpfs(top, ""); err != nil {
+		return err
+	}
+	sizes := 0 // top/N holds 2^N of them
+	made := 0
+	grow := func(from string) error {
+		to := fmt.Sprintf("%s/%d", top, made)
+		if err := os.Mkdir(to, 0o755); err != nil {
+			return err
+		}
+		err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, "")
+		if err == nil {
+			made++
+			return nil
+		}
+		return errors.Join(err, os.Remove(to))
+	}
+	for ; sizes < 22; sizes++ {
+		if err := grow(top); errors.Is(err, unix.ENOSPC) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	for size := sizes - 1; size >= 0; size-- {
+		for {
+			err := grow(fmt.Sprintf("%s/%d", top, size))
+			if errors.Is(err, unix.ENOSPC) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deepest becomes procjail in a user namespace in which no other can be made
+// (kernel/user_namespace.c:create_user_ns). unshare(2) of one is for a process of
+// one thread, so that a script does it.
+func deepest(dir string) error {
+	const text = `unshare --user --map-current-user true 2>/dev/null && exec unshare --user --map-current-user sh "$0" "$@"
+exec "$@"`
+	script := filepath.Join(dir, "deepest")
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+		return err
+	}
+	argv := append([]string{"sh", script, os.Getenv("PROCJAIL_TEST_BIN")}, os.Args[1:]...)
+	return os.NewSyscallError("execve", syscall.Exec("/bin/sh", argv, os.Environ()))
 }
 
 // refuse installs a filter of seccomp(2) that answers one call with an errno.
