@@ -88,26 +88,32 @@ func TestKernelFaultStraced(t *testing.T) {
 				continue
 			}
 			where := fmt.Sprintf("%s no. %d", call, when)
-			cmd := exec.Command("strace", "-f", "-o", "/dev/null", "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:delay_enter=200000:when=%d", call, when),
+			cmd := exec.Command("strace", "-f", "-o", "/dev/null", "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:delay_enter=%d:when=%d", call, moment(200*time.Millisecond).Microseconds(), when),
 				kerneltest.Binary(t), "-q", "--id", "self", "sleep", "1000")
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(60 * time.Millisecond)
-			for _, pid := range kerneltest.Children(cmd.Process.Pid) {
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
+			time.Sleep(moment(60 * time.Millisecond))
 			done := make(chan struct{})
 			go func() {
 				_ = cmd.Wait()
 				close(done)
 			}()
-			select {
-			case <-done:
-			case <-time.After(bound):
-				_ = cmd.Process.Kill()
-				<-done
-				t.Errorf("%s: it has not ended", where)
+			for end, over := time.Now().Add(bound), false; !over; {
+				for _, pid := range kerneltest.Children(cmd.Process.Pid) { // it may have come to its child only now
+					_ = unix.Kill(pid, unix.SIGKILL)
+				}
+				select {
+				case <-done:
+					over = true
+				case <-time.After(time.Second):
+				}
+				if !over && time.Now().After(end) {
+					_ = cmd.Process.Kill()
+					<-done
+					over = true
+					t.Errorf("%s: it has not ended", where)
+				}
 			}
 			kerneltest.NobodyLeft(t)
 		}
