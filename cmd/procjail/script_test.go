@@ -119,7 +119,7 @@ var (
 	longRun     = regexp.MustCompile(`a{100,}`)
 	lengths     = regexp.MustCompile(`len=\d+`)
 	mounts      = regexp.MustCompile(`mounts\[\d+\]`)
-	processes   = regexp.MustCompile(`pidfd_open\(\d+`)
+	processes   = regexp.MustCompile(`pidfd_open\(\d+,`)
 	noCgroup    = regexp.MustCompile(`(?m)^procjail: note: (no cgroup:|the \w+ controller) .*\n`) // test/limits tests that
 	newKernels  = regexp.MustCompile(`(clone3\({flags=)CLONE_VM\|(.*?)\|CLONE_NEWTIME`)           // since Linux 6.2
 )
@@ -145,7 +145,7 @@ func steady(out []byte) string {
 	s = results.ReplaceAllString(s, "fdN")
 	s = lengths.ReplaceAllString(s, "len=N")
 	s = mounts.ReplaceAllString(s, "mounts[N]")
-	s = processes.ReplaceAllString(s, "pidfd_open(PID")
+	s = processes.ReplaceAllString(s, "pidfd_open(PID,")
 	s = noCgroup.ReplaceAllString(s, "")
 	s = newKernels.ReplaceAllString(s, "$1$2")
 	for before, name := range people() {
