@@ -70,7 +70,7 @@ func questions() map[string]question {
 		"setresgid":               ask(map[int]uint64{0: noFD, 1: noFD, 2: noFD}),
 		"keyctl":                  ask(map[int]uint64{1: 1}, unix.EFAULT), // a name at address 1
 		"prlimit64":               ask(map[int]uint64{1: 1 << 20, 2: null, 3: null}, unix.EINVAL),
-		"landlock_create_ruleset": ask(map[int]uint64{0: null, 1: 0, 2: 0}, unix.EINVAL, unix.EOPNOTSUPP),
+		"landlock_create_ruleset": ask(map[int]uint64{0: null, 1: 0, 2: 0}, unix.EFAULT, unix.EINVAL, unix.EOPNOTSUPP),
 		"landlock_add_rule":       ask(map[int]uint64{0: noFD, 2: null, 3: noFlags}, unix.EINVAL, unix.EOPNOTSUPP),
 		"landlock_restrict_self":  asRoot(map[int]uint64{0: noFD, 1: noFlags}, unix.EINVAL, unix.EOPNOTSUPP),
 		"seccomp":                 ask(map[int]uint64{1: noFlags, 2: null}, unix.EINVAL),
@@ -155,7 +155,7 @@ func (l *look) ask() asked {
 		// Without clone3(2) there is no other process. copy_clone_args_from_user
 		// refuses a structure of no length.
 		switch {
-		case l.sys.Clone3 == nil:
+		case l.sys.Clone3 == nil || l.Errno == unix.EINVAL:
 			return notAsked
 		case l.sys.Clone3() == l.Errno:
 			return byOther
@@ -163,7 +163,7 @@ func (l *look) ask() asked {
 		return byKernel
 	}
 	call, q, ok := questionFor(l.Step)
-	if !ok || l.sys.Try == nil {
+	if !ok || l.sys.Try == nil || slices.Contains(q.answers, l.Errno) { // which would tell nothing
 		return notAsked
 	}
 	var flags uint64

@@ -31,7 +31,7 @@ type Entry struct {
 // On is a set of steps and of the errnos that they may come with.
 type On struct {
 	Steps  []plan.Step  // one of each type; nil: any
-	Errnos []unix.Errno // 0: the call returned less than was wanted, or a program or systemd spoke
+	Errnos []unix.Errno // 0: the call returned less than was wanted, or a program or systemd spoke; nil: any but 0
 }
 
 // values fill in the names of an entry's texts. Those that are not nil confirm
@@ -103,7 +103,7 @@ func (s *System) Find(f Failure, h *plan.Host, p *plan.Plan) Finding {
 	}
 	text := "unknown; looked at: " + strings.Join(looked, ", ")
 	if len(looked) == 0 {
-		text = "unknown; nothing is known that would make " + Call(f.Step) + " answer " + errnoName(f.Errno)
+		text = "unknown; there is nothing to look at"
 	}
 	return Finding{ID: Unknown, Cause: text, Exit: exit(f), LookedAt: looked}
 }
@@ -120,7 +120,7 @@ func exit(f Failure) int {
 // on reports whether the entry is for a step and its errno.
 func (e *Entry) on(s plan.Step, errno unix.Errno) bool {
 	for _, on := range e.On {
-		if !slices.Contains(on.Errnos, errno) {
+		if on.Errnos == nil && errno == 0 || on.Errnos != nil && !slices.Contains(on.Errnos, errno) {
 			continue
 		}
 		if on.Steps == nil || slices.ContainsFunc(on.Steps, func(of plan.Step) bool { return reflect.TypeOf(of) == reflect.TypeOf(s) }) {

@@ -11,6 +11,10 @@ import (
 	"github.com/Emmanuel326/procjail/plan"
 )
 
+// controllers are those that a limit may want, and whose files begin with their
+// name.
+var controllers = []string{"cpu", "cpuset", "io", "memory", "pids"}
+
 // cgroupEntries are about the directories and files of cgroup2.
 func cgroupEntries() []Entry {
 	const off = "--cgroup off"
@@ -68,6 +72,8 @@ func cgroupEntries() []Entry {
 					files = []string{path.Join(dir, s.Path)}
 				case plan.MoveProcesses:
 					files = append(files, dir+"/"+s.To+"/cgroup.procs")
+				case plan.Clone3, plan.MoveProcess: // and of the one above both, which is the leaf's
+					files = append(files, path.Dir(dir)+"/cgroup.procs")
 				}
 				for _, f := range files {
 					if e := errnoOf(l.sys.Access(f, unix.W_OK)); e == unix.EACCES || e == unix.EPERM {
@@ -177,9 +183,12 @@ func cgroupEntries() []Entry {
 			probe: func(l *look) values {
 				s := l.Step.(plan.Openat)
 				dir := l.cgroupOf()
+				if !l.sys.exists(dir) { // the leaf has been removed by now; it had what is above it
+					dir = path.Dir(dir)
+				}
 				have, ok := l.sys.word(dir + "/cgroup.controllers")
 				controller, _, _ := strings.Cut(s.Path, ".")
-				if dir == "" || !ok || controller == "cgroup" || slices.Contains(strings.Fields(have), controller) {
+				if l.cgroupOf() == "" || !ok || !slices.Contains(controllers, controller) || slices.Contains(strings.Fields(have), controller) {
 					return l.saw("no file of a controller that is missing")
 				}
 				return values{"cgroup": dir, "file": s.Path, "have": have}
@@ -203,17 +212,16 @@ func cgroupEntries() []Entry {
 		{
 			ID: "limit-refused", Looks: "the file of the limit",
 			On:     []On{{[]plan.Step{plan.Write{}}, []unix.Errno{unix.EINVAL, unix.ERANGE}}},
-			Cause:  "the kernel takes no \"{value}\" for {file}, which is there and has \"{has}\"",
+			Cause:  "the kernel takes no \"{value}\" for {file}",
 			Remedy: "another value for that limit",
 			See:    see("Interface Files"),
 			probe: func(l *look) values {
 				s := l.Step.(plan.Write)
-				file := l.cgroupFile()
-				has, ok := l.sys.word(path.Join(l.cgroupOf(), file))
-				if file == "" || strings.HasPrefix(file, "cgroup.") || !ok {
+				file := l.cgroupFile() // which the step before has opened
+				if file == "" || strings.HasPrefix(file, "cgroup.") {
 					return l.saw("no limit is written")
 				}
-				return values{"value": string(s.Data), "file": file, "has": has}
+				return values{"value": string(s.Data), "file": file}
 			},
 		},
 		{

@@ -2,12 +2,14 @@ package cause
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"strconv"
 	"strings"
 )
 
+// headOf is the beginning of a file; nil where it cannot be read.
 func headOf(path string) []byte {
 	f, err := os.Open(path)
 	if err != nil {
@@ -15,7 +17,10 @@ func headOf(path string) []byte {
 	}
 	defer f.Close()
 	head := make([]byte, 4096)
-	n, _ := f.ReadAt(head, 0)
+	n, err := f.ReadAt(head, 0)
+	if n == 0 && !errors.Is(err, io.EOF) {
+		return nil
+	}
 	return head[:n]
 }
 

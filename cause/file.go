@@ -24,7 +24,7 @@ func fileEntries() []Entry {
 	onHost := func(probe func(*look, string) values) func(*look) values {
 		return func(l *look) values {
 			p := l.hostPath()
-			if !filepath.IsAbs(p) || l.sys.Space == nil || l.sys.Access == nil || below(p, "/proc") {
+			if !filepath.IsAbs(p) || l.sys.Space == nil || l.sys.Access == nil || below(p, "/proc") || l.cgroupOf() != "" {
 				return l.saw("not on a file system of the host's")
 			}
 			return probe(l, filepath.Dir(p))
@@ -188,7 +188,10 @@ func rootInodes(l *look) values {
 			}
 		}
 	}
-	if limit == 0 || count <= limit {
+	switch {
+	case limit == 0:
+		return l.saw("it is not there yet")
+	case count <= limit:
 		return l.saw("%d of %d", count, limit)
 	}
 	return values{"limit": strconv.Itoa(limit), "count": strconv.Itoa(count) + " up to here"}

@@ -21,7 +21,7 @@ func filterEntries() []Entry {
 		},
 		{
 			ID: "seccomp-outer", Looks: "seccomp",
-			On:    []On{{nil, []unix.Errno{unix.EPERM, unix.EACCES, unix.ENOSYS, unix.EOPNOTSUPP}}},
+			On:    []On{{nil, nil}},
 			Cause: "a seccomp filter around procjail answers {errno} to {call}",
 			Remedy: "start what is around procjail without that filter: docker run --security-opt seccomp=unconfined, Kubernetes seccompProfile: Unconfined, " +
 				"a systemd unit without SystemCallFilter= and RestrictNamespaces=",
@@ -38,15 +38,15 @@ func outerFilter(l *look) values {
 	case !ok:
 		return l.saw("/proc/self/status does not tell of it")
 	case mode == "0":
-		return l.saw("there is no filter around procjail")
+		return l.saw("no filter around procjail")
 	}
 	switch l.ask() {
 	case byOther:
 		return values{"errno": errnoName(l.Errno), "call": Call(l.Step)}
 	case byKernel:
-		return l.saw("the filter around procjail lets this call through")
+		return l.saw("a filter around procjail, which lets this call through")
 	}
-	return l.saw("there is a filter around procjail, and nothing tells which calls it refuses")
+	return l.saw("a filter around procjail, of which nothing tells whether it lets this call through")
 }
 
 // ownFilter runs the filters that the payload has loaded before the step.

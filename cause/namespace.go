@@ -22,17 +22,13 @@ func namespaceEntries() []Entry {
 			Remedy: "sysctl user.max_{kind}_namespaces=10000 as root",
 			See:    []string{"namespaces(7): /proc/sys/user", "kernel/ucount.c:inc_ucount"},
 			probe: func(l *look) values {
-				var seen []string
 				for _, k := range l.kinds() {
 					v, ok := l.sys.sysctl("user.max_" + k.word + "_namespaces")
 					if ok && v == "0" {
 						return values{"kind": k.word}
 					}
-					if ok {
-						seen = append(seen, k.word+" "+v)
-					}
 				}
-				return l.saw("%s", strings.Join(seen, ", "))
+				return l.saw("none is 0")
 			},
 		},
 		{
@@ -127,8 +123,12 @@ func (l *look) refused() (k kind, ok bool) {
 		return k, false
 	}
 	first := uint64(unix.CLONE_NEWUSER)
-	if l.sys.Try(Trial{Flags: first}).Cloned == l.Errno {
+	switch e := l.sys.Try(Trial{Flags: first}).Cloned; {
+	case e == l.Errno && namespaces(l.Step)&first != 0:
 		return kinds[0], true
+	case e != 0:
+		l.saw("no process in a user namespace of its own can be made now: %s", errnoName(e))
+		return k, false
 	}
 	for _, k := range l.kinds() {
 		if k.flag == unix.CLONE_NEWTIME { // of clone(2) only since 6.2 for who shares memory; unshare(2) is as good
@@ -209,10 +209,11 @@ func processEntries() []Entry {
 				}
 				_, all, _ := strings.Cut(f[3], "/")
 				count, err := strconv.ParseUint(all, 10, 64)
+				count += l.gone()
 				for _, name := range []string{"kernel.threads-max", "kernel.pid_max"} {
 					limit, ok := l.sys.number(name)
 					if err == nil && ok && count >= limit {
-						return values{"count": all, "limit": strconv.FormatUint(limit, 10), "sysctl": name, "more": strconv.FormatUint(limit*2, 10)}
+						return values{"count": strconv.FormatUint(count, 10), "limit": strconv.FormatUint(limit, 10), "sysctl": name, "more": strconv.FormatUint(limit*2, 10)}
 					}
 				}
 				return l.saw("there are %s", all)
@@ -226,6 +227,22 @@ func (s *System) number(name string) (uint64, bool) {
 	v, _ := s.sysctl(name)
 	n, err := strconv.ParseUint(v, 10, 64)
 	return n, err == nil
+}
+
+// gone is how many processes of the jail there were when the step failed: they
+// have ended since.
+func (l *look) gone() uint64 {
+	n := uint64(0)
+	if l.plan == nil || l.Stage == plan.Supervisor {
+		return 0
+	}
+	for _, e := range l.plan.Entries[:min(l.Index, len(l.plan.Entries))] {
+		switch e.Step.(type) {
+		case plan.Clone3, plan.Clone:
+			n++
+		}
+	}
+	return n
 }
 
 // ownPids compares what the plan starts with the limit that the plan sets.
@@ -276,7 +293,7 @@ func nprocReached(l *look) values {
 	}
 	uid, _ := l.sys.status("Uid")
 	mine, _, _ := strings.Cut(uid, "\t")
-	count := uint64(0)
+	count := l.gone()
 	for _, pid := range l.sys.pids() {
 		text, err := l.sys.read("/proc/" + pid + "/status")
 		if err != nil {
@@ -290,8 +307,8 @@ func nprocReached(l *look) values {
 		}
 	}
 	seen := fmt.Sprintf("%d of %d", count, limit)
-	if l.sys.capable(capSysAdmin) || l.sys.capable(capSysResource) {
-		return l.saw("%s, which is not for a process with CAP_SYS_RESOURCE or CAP_SYS_ADMIN", seen)
+	if l.sys.initialUser() && (mine == "0" || l.sys.capable(capSysAdmin) || l.sys.capable(capSysResource)) {
+		return l.saw("%s, which is not for root, CAP_SYS_RESOURCE or CAP_SYS_ADMIN", seen)
 	}
 	if count < limit {
 		return l.saw("%s", seen)
@@ -313,8 +330,8 @@ func pidsReached(l *look) values {
 		if !ok || err1 != nil || err2 != nil {
 			continue // none there, or "max"
 		}
-		if have >= most {
-			return values{"cgroup": dir, "count": count, "limit": limit}
+		if have += l.gone(); have >= most {
+			return values{"cgroup": dir, "count": strconv.FormatUint(have, 10), "limit": limit}
 		}
 		seen = count + " of " + limit + " in " + dir
 	}

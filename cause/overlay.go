@@ -65,17 +65,25 @@ func overlayEntries() []Entry {
 			},
 		},
 		{
-			ID: "overlay-inside", Looks: "whether an overlay's directories lie in one another",
-			On:     []On{{configures, []unix.Errno{unix.ELOOP}}},
-			Cause:  "the overlay is of {lower}, which lies in the directory for its own changes, {upper}",
-			Remedy: "set XDG_STATE_HOME to a directory that does not hold {lower}",
-			See:    see,
+			ID: "overlay-mounts", Looks: "mounts in the directory that the overlay is of",
+			On:     []On{{configures, invalid}},
+			Cause:  "{lower} has mounts in it ({below}), and in a user namespace there is no overlay of such a directory",
+			Remedy: "make the overlay of a directory without, or take off what is mounted there",
+			See:    append([]string{"fs/namespace.c:clone_private_mount"}, see...),
 			probe: func(l *look) values {
-				lower, upper := l.overlay("lowerdir"), l.overlay("upperdir")
-				if upper == "" || !below(lower, filepath.Dir(upper)) {
-					return l.saw("they do not")
+				lower := l.overlay("lowerdir")
+				var in []string
+				list := l.sys.mounts()
+				of, ok := mountOf(list, lower)
+				for _, m := range list {
+					if ok && m.parent == of.id && m.at != lower && below(m.at, lower) {
+						in = append(in, m.at)
+					}
 				}
-				return values{"lower": lower, "upper": filepath.Dir(upper)}
+				if len(in) == 0 {
+					return l.saw("none")
+				}
+				return values{"lower": lower, "below": strings.Join(in[:min(len(in), 4)], ", ")}
 			},
 		},
 		{

@@ -146,7 +146,12 @@ func (l *look) behind(fd plan.FD) string {
 		case plan.Openat:
 			return l.path(s.Dir, s.Path)
 		case plan.OpenCgroup:
-			return s.Mount + l.sys.ownCgroup()
+			// The supervisor is in it, or in a leaf of it by now.
+			before, _, ok := strings.Cut(l.sys.ownCgroup()+"/", "/"+s.Unit+"/")
+			if !ok {
+				return ""
+			}
+			return s.Mount + before + "/" + s.Unit
 		}
 	}
 	return ""

@@ -22,11 +22,11 @@ type System struct {
 	Access   func(path string, mode uint32) error
 	Limit    func(resource int) (uint64, error)
 	Capable  func() uint64 // the effective set
-	Dumpable func() int
 	Quota    func(path string, uid uint32) (sys.Quota, error)
 	Clone3   func() unix.Errno // what it answers to a structure of no length: EINVAL
 	Landlock func() (abi int, err unix.Errno)
-	Terminal func(fd int) error // ioctl(2) TCGETS
+	Terminal func(fd int) error                  // ioctl(2) TCGETS
+	Caller   func(uid, gid uint32) userns.Caller // nil: by the files below Root
 	// Try makes a process in new namespaces, and one call there.
 	Try func(Trial) Tried
 }
@@ -55,7 +55,7 @@ type Tried struct {
 // Live is the running system. It cannot make a trial: whoever can sets Try.
 func Live() *System {
 	return &System{
-		Space: sys.FileSystemSpace, Access: sys.Access, Limit: sys.SoftLimit, Dumpable: sys.Dumpable, Quota: sys.UserQuota,
+		Space: sys.FileSystemSpace, Access: sys.Access, Limit: sys.SoftLimit, Quota: sys.UserQuota,
 		Capable: func() uint64 { set, _ := sys.Effective(); return set }, Clone3: sys.Clone3OfNothing,
 		Landlock: sys.LandlockVersion, Terminal: func(fd int) error { _, err := sys.Termios(fd); return err },
 	}
@@ -125,14 +125,14 @@ func (s *System) ownCgroup() string {
 
 // caller looks the ids of the caller up again.
 func (s *System) caller(uid, gid uint32) userns.Caller {
-	return userns.NewFromRoot(s.rootDir()).Caller(uid, gid)
-}
-
-func (s *System) rootDir() string {
-	if s.Root == "" {
-		return "/"
+	if s.Caller != nil {
+		return s.Caller(uid, gid)
 	}
-	return s.Root
+	root := s.Root
+	if root == "" {
+		root = "/"
+	}
+	return userns.NewFromRoot(root).Caller(uid, gid)
 }
 
 // mounts are the lines of /proc/self/mountinfo (proc(5)).
@@ -148,13 +148,14 @@ func (s *System) mounts() []mount {
 		if !ok || len(f) < 6 || len(g) < 1 {
 			continue
 		}
-		list = append(list, mount{root: unescape(f[3]), at: unescape(f[4]), options: f[5], tags: f[6:], kind: g[0], super: g[len(g)-1]})
+		list = append(list, mount{id: f[0], parent: f[1], root: unescape(f[3]), at: unescape(f[4]), options: f[5], tags: f[6:], kind: g[0], super: g[len(g)-1]})
 	}
 	return list
 }
 
 // mount is one line of mountinfo.
 type mount struct {
+	id, parent              string
 	root, at, options, kind string
 	super                   string   // the file system's own options
 	tags                    []string // shared:N, master:N, unbindable

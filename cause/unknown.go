@@ -41,6 +41,8 @@ func Whys() []Why {
 		{On{nil, E(unix.EBADF)}, "a descriptor of a plan is the result of an earlier step, or one of the caller's that was looked at: an error of procjail's own"},
 		{On{nil, E(unix.EINTR)}, "a call that a signal interrupts is made again, and init has every signal blocked"},
 		{On{nil, E(unix.EIO)}, log},
+		{On{nil, E(unix.EPERM, unix.EACCES, unix.ENOSYS, unix.EOPNOTSUPP)}, "a filter around procjail is asked for at any step, and the kernel has no reason of its own " +
+			"to refuse this one: a security module may, and only the kernel's log says more (dmesg(1), ausearch(8))"},
 
 		// Processes.
 		why("since Linux 4.9 it is ENOSPC (clone(2))", E(unix.EUSERS), plan.Clone3{}, plan.Clone{}, plan.Unshare{}),

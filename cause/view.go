@@ -158,7 +158,7 @@ func (s *System) procs() (whole []mount, covered []string) {
 		n := len(covered)
 		for _, child := range list {
 			rest, ok := strings.CutPrefix(child.at, m.at+"/")
-			if ok && !slices.Contains(emptyDirs, "/"+rest) {
+			if ok && child.parent == m.id && !slices.Contains(emptyDirs, "/"+rest) {
 				covered = append(covered, child.at)
 			}
 		}
@@ -217,8 +217,8 @@ func pathEntries() []Entry {
 	again := func(errno unix.Errno) func(*look) values {
 		return func(l *look) values {
 			p := l.hostPath()
-			if p == "" {
-				return l.saw("not of the host's")
+			if p == "" || l.cgroupOf() != "" { // whose leaf is gone by now
+				return l.saw("not of the host's files")
 			}
 			at, err := l.sys.walk(p, l)
 			if err != errno {
@@ -270,6 +270,24 @@ func pathEntries() []Entry {
 					return l.saw("%s is there", onHost)
 				}
 				return values{"place": place}
+			},
+		},
+		{
+			ID: "inside-search", Looks: "the directories on the way to the destination on the host",
+			On:     []On{{[]plan.Step{plan.OpenInRoot{}}, []unix.Errno{unix.EACCES}}},
+			Cause:  "the way to {place} inside goes through {at} of the host's, which your account may not pass",
+			Remedy: "name a destination of its own, as in SOURCE:/mnt",
+			See:    []string{"openat2(2): EACCES", "path_resolution(7)"},
+			probe: func(l *look) values {
+				place, onHost := l.inside()
+				if onHost == "" {
+					return l.saw("the jail's own")
+				}
+				at, errno := l.sys.walk(onHost, l)
+				if errno != unix.EACCES {
+					return l.saw("%s can be reached", onHost)
+				}
+				return values{"place": place, "at": at}
 			},
 		},
 		{
@@ -434,6 +452,9 @@ func mountEntries() []Entry {
 				if !slices.Contains(m.tags, "unbindable") {
 					return l.saw("%s can be copied", m.at)
 				}
+				if !l.again() { // since Linux 6.17 a new mount namespace forgets it
+					return l.saw("%s is unbindable, and is copied all the same", m.at)
+				}
 				return values{"path": p, "at": m.at}
 			},
 		},
@@ -456,6 +477,16 @@ func mountEntries() []Entry {
 			},
 		},
 	}
+}
+
+// again makes the step once more, alone and in a process of its own, and reports
+// whether the kernel gives the same errno.
+func (l *look) again() bool {
+	if l.sys.Try == nil || l.plan == nil || l.Index >= len(l.plan.Entries) {
+		return false
+	}
+	got := l.sys.Try(Trial{Flags: spaces, Results: l.plan.Results, Entries: l.plan.Entries[l.Index : l.Index+1]})
+	return len(got.Results) == 1 && got.Results[0] == -int64(l.Errno)
 }
 
 // wrongKind looks at what was to go where. A file on a directory is EINVAL, and

@@ -43,13 +43,6 @@ func SoftLimit(resource int) (uint64, error) {
 	return r.Cur, nil
 }
 
-// Dumpable calls prctl(2) PR_GET_DUMPABLE: where it is not 1, the files of this
-// process in /proc belong to root (proc(5)).
-func Dumpable() int {
-	n, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
-	return n
-}
-
 // Quota is what quotactl(2) says of a user on a file system. A limit of 0 is
 // none; space is in bytes.
 type Quota struct {
