@@ -56,6 +56,7 @@ type Failure struct {
 	Stage   string `json:"stage,omitempty"`
 	Call    string `json:"call,omitempty"`
 	Errno   string `json:"errno,omitempty"`
+	CauseID string `json:"cause_id,omitempty"` // of the cause in docs/failures.md, or "unknown"
 	Cause   string `json:"cause"`
 	Remedy  string `json:"remedy,omitempty"`
 }

@@ -112,7 +112,7 @@ func examine() []Check {
 		switch {
 		case errors.As(err, &step):
 			f := diagnose(step, h, p)
-			add(name, impossible, plan.Spell(step.Entry.Step)+": "+f.cause, f.remedy)
+			add(name, impossible, plan.Spell(step.Entry.Step)+": "+f.Cause, f.Remedy)
 		case errors.As(err, &refused):
 			add(name, impossible, refused.Error(), refused.Remedy)
 		case err != nil:

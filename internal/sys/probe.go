@@ -32,11 +32,17 @@ func Clocks() (monotonic, boottime int64, err error) {
 // LandlockABI calls landlock_create_ruleset(2) for its version; 0 where
 // Landlock is not built in or not enabled.
 func LandlockABI() int {
-	n, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	n, e := LandlockVersion()
 	if e != 0 {
 		return 0
 	}
-	return int(n)
+	return n
+}
+
+// LandlockVersion is LandlockABI with the errno.
+func LandlockVersion() (int, unix.Errno) {
+	n, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	return int(n), e
 }
 
 // NoNewPrivs calls prctl(2) PR_GET_NO_NEW_PRIVS.
