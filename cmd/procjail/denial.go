@@ -61,7 +61,8 @@ func sayDenied(spec *plan.Spec, log *denial.Log) {
 		}
 		list = list[:first]
 	}
-	for _, d := range list[:min(len(list), shownDenials)] {
+	shown := list[:min(len(list), shownDenials)]
+	for i, d := range shown {
 		text := refusal(d, spec.Filter.Name)
 		if d.Count > 1 {
 			text += ", " + strconv.FormatUint(d.Count, 10) + " times"
@@ -70,7 +71,10 @@ func sayDenied(spec *plan.Spec, log *denial.Log) {
 			text += "; most programs that try this go on without"
 		}
 		say("refused", text)
-		say("remedy", allowing(d, spec.Filter.Name))
+		remedy := allowing(spec, d)
+		if i+1 == len(shown) || allowing(spec, shown[i+1]) != remedy { // once for all that have it in common
+			say("remedy", remedy)
+		}
 	}
 	if more := len(list) - shownDenials; more > 0 || log.Others > 0 {
 		say("refused", fmt.Sprintf("%d kinds of calls more, and %d calls of others; --report has them", max(more, 0), log.Others))
@@ -81,11 +85,26 @@ func sayDenied(spec *plan.Spec, log *denial.Log) {
 }
 
 // allowing is the option that would allow such a call, and what it gives away:
-// the built-in policies are asked about that very call.
-func allowing(d *denial.Denial, policy string) string {
+// the built-in policies are asked about that very call. Where the policy's leave
+// alone would change nothing, it says what else.
+func allowing(spec *plan.Spec, d *denial.Denial) string {
+	policy := spec.Filter.Name
+	if why := d.Vain(); why != "" {
+		return "none: " + why
+	}
+	means := d.Meaning()
+	allows := " allows it: "
+	if capability := d.Capability(); capability != "" {
+		allows = " allows it, with --cap-add " + capability + ": "
+	}
 	for _, name := range seccomp.Builtins() {
-		if f, ok := seccomp.Builtin(name); ok && denial.Verdict(f.Program, d.Call) == unix.SECCOMP_RET_ALLOW {
-			return "--seccomp " + name + " allows it: " + d.Meaning()
+		f, ok := seccomp.Builtin(name)
+		switch {
+		case !ok || denial.Verdict(f.Program, d.Call) != unix.SECCOMP_RET_ALLOW:
+		case d.Nested() && spec.Limits.UserNS == 0:
+			return "a profile with seccomp = \"" + name + "\" and user-namespaces in [limits], which are 0 here, as -p build has both: " + means
+		default:
+			return "--seccomp " + name + allows + means
 		}
 	}
 	if strings.Contains(d.Name, " ") {
@@ -97,7 +116,7 @@ func allowing(d *denial.Denial, policy string) string {
 	} else {
 		rule += " in " + policy
 	}
-	return rule + " allows it: " + d.Meaning()
+	return rule + allows + means
 }
 
 // denials is what the report says of them.
@@ -106,7 +125,7 @@ func denials(spec *plan.Spec, p *plan.Plan, res launch.Result) report.Denials {
 	for _, d := range res.Denied.Telling() {
 		one := report.Denial{
 			Syscall: d.Name, Call: d.Text, Killed: d.Killed, Count: d.Count, Expected: d.Expected(),
-			Process: d.Process.PID, Name: d.Process.Name, First: d.First.Seconds(), Last: d.Last.Seconds(), Remedy: allowing(d, spec.Filter.Name),
+			Process: d.Process.PID, Name: d.Process.Name, First: d.First.Seconds(), Last: d.Last.Seconds(), Remedy: allowing(spec, d),
 		}
 		if d.Errno != 0 {
 			one.Errno = plan.Errno(d.Errno).String()

@@ -197,6 +197,9 @@ func rows(ts *testscript.TestScript, want []Row) {
 var (
 	stepNumbers = regexp.MustCompile(`step \d+/\d+`)
 	pids        = regexp.MustCompile(`pid \d+`)
+	processes   = regexp.MustCompile(`process \d+\)`)
+	pointers    = regexp.MustCompile(`\b0x[0-9a-f]{6,15}\b`)
+	tracees     = regexp.MustCompile(`(PTRACE_\w+), \d+`)
 	sizes       = regexp.MustCompile(`\d+\.\d+M`)
 	noCgroup    = regexp.MustCompile(`(?m)^procjail: note: (no cgroup:|the \w+ controller) .*\n`) // test/limits tests that
 )
@@ -209,6 +212,9 @@ func steady(s string, paths map[string]string) string {
 	}
 	s = stepNumbers.ReplaceAllString(s, "step N/N")
 	s = pids.ReplaceAllString(s, "pid N")
+	s = processes.ReplaceAllString(s, "process N)")
+	s = pointers.ReplaceAllString(s, "0x...")
+	s = tracees.ReplaceAllString(s, "$1, N")
 	s = sizes.ReplaceAllString(s, "N.NM")
 	return noCgroup.ReplaceAllString(s, "")
 }

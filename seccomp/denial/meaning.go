@@ -1,6 +1,10 @@
 package denial
 
-import "slices"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // Meaning is what a payload gains by calls of that kind, for who thinks of
 // allowing them.
@@ -16,11 +20,43 @@ func (d *Denial) Meaning() string {
 	return "a call that the policy does not know"
 }
 
-// meanings are of the calls that procjail's policies refuse.
-var meanings = [...]struct {
+// Nested is whether the call is for who makes namespaces of its own: where none may
+// be made, the policy's leave alone is worth nothing.
+func (d *Denial) Nested() bool {
+	return !d.Call.foreign() && slices.ContainsFunc(meanings[:3], func(m meaning) bool { return slices.Contains(m.names, d.Name) })
+}
+
+// Vain is why such a call fails for every payload of a jail, also where the policy
+// allows it; empty: it need not.
+func (d *Denial) Vain() string {
+	if !d.Call.foreign() && slices.Contains(machine, d.Name) {
+		return "it takes a capability over the whole machine (capabilities(7)), which no jail has"
+	}
+	return ""
+}
+
+// machine are calls that ask for a capability in the first user namespace.
+var machine = []string{
+	"acct", "clock_settime", "delete_module", "finit_module", "init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load", "settimeofday", "swapoff", "swapon", "vhangup",
+}
+
+// Capability is what such a call takes besides the policy's leave; empty: none that
+// is known of.
+func (d *Denial) Capability() string {
+	if d.Name == "socket" && !d.Call.foreign() && d.Call.Args[0] == unix.AF_PACKET {
+		return "CAP_NET_RAW" // packet(7)
+	}
+	return ""
+}
+
+type meaning struct {
 	means string
 	names []string
-}{
+}
+
+// meanings are of the calls that procjail's policies refuse. The first three are for
+// who makes namespaces.
+var meanings = [...]meaning{
 	{"a user namespace, and in it every capability over what is made there: most local privilege escalations of recent years began so", []string{
 		"clone", "clone3", "unshare", "setns", "listns",
 	}},

@@ -115,7 +115,7 @@ func read(t testing.TB, name string) (r report.Report) {
 
 const (
 	refusedUTS = "procjail: refused: unshare(CLONE_NEWUTS): EPERM by the policy strict (truth.test, process 2)"
-	allowsUTS  = "procjail: remedy: --seccomp build allows it: a user namespace, and in it every capability over what is made there: most local privilege escalations of recent years began so\n"
+	allowsUTS  = "procjail: remedy: a profile with seccomp = \"build\" and user-namespaces in [limits], which are 0 here, as -p build has both: a user namespace, and in it every capability over what is made there: most local privilege escalations of recent years began so\n"
 )
 
 // TestKernelRefused: the payload gets the policy's errno, and who started it is told
