@@ -12,9 +12,28 @@ import (
 
 // capable are the steps that want a capability in the jail's user namespace.
 var capableSteps = []plan.Step{
-	plan.Write{}, plan.Unshare{}, plan.Setns{}, plan.OpenTree{}, plan.MountSetattr{}, plan.Fsopen{}, plan.FsconfigCreate{}, plan.Fsmount{},
-	plan.MoveMount{}, plan.PivotRoot{}, plan.Detach{}, plan.Sethostname{}, plan.Prctl{}, plan.Capset{}, plan.Setgroups{}, plan.Setresgid{},
-	plan.Setresuid{}, plan.InterfaceUp{}, plan.NamespaceOf{}, plan.Fchown{}, plan.WriteMap{}, plan.Newidmap{},
+	plan.Write{},
+	plan.Unshare{},
+	plan.Setns{},
+	plan.OpenTree{},
+	plan.MountSetattr{},
+	plan.Fsopen{},
+	plan.FsconfigCreate{},
+	plan.Fsmount{},
+	plan.MoveMount{},
+	plan.PivotRoot{},
+	plan.Detach{},
+	plan.Sethostname{},
+	plan.Prctl{},
+	plan.Capset{},
+	plan.Setgroups{},
+	plan.Setresgid{},
+	plan.Setresuid{},
+	plan.InterfaceUp{},
+	plan.NamespaceOf{},
+	plan.Fchown{},
+	plan.WriteMap{},
+	plan.Newidmap{},
 }
 
 // mediated are the steps that AppArmor has a hook of its own for, which says

@@ -151,10 +151,16 @@ var hosts = []struct {
 	{"a filter that refuses clone3, and a chroot", false, both(func(dir string) error {
 		return chroot(dir, "/usr", "/proc", "/dev", "/etc", "/bin", "/lib", "/lib64", "/sbin")
 	}, refuse(unix.SYS_CLONE3, unix.EPERM)), []string{"true"}, nil},
-	{"a filter that lets all through, and a masked /proc", false, both(func(string) error { return tmpfs("/proc/acpi", "") }, refuse(9000, unix.EPERM)),
-		[]string{"true"}, nil},
-	{"a filter that refuses fsmount, and a masked /proc", false, both(func(string) error { return tmpfs("/proc/acpi", "") }, refuse(unix.SYS_FSMOUNT, unix.EPERM)),
-		[]string{"true"}, nil},
+	{
+		"a filter that lets all through, and a masked /proc", false, both(func(string) error { return tmpfs("/proc/acpi", "") }, refuse(9000, unix.EPERM)),
+		[]string{"true"},
+		nil,
+	},
+	{
+		"a filter that refuses fsmount, and a masked /proc", false, both(func(string) error { return tmpfs("/proc/acpi", "") }, refuse(unix.SYS_FSMOUNT, unix.EPERM)),
+		[]string{"true"},
+		nil,
+	},
 	{"a filter that refuses move_mount, ENOSPC", false, refuse(unix.SYS_MOVE_MOUNT, unix.ENOSPC), []string{"true"}, nil},
 	{"a filter that refuses move_mount, EINVAL", false, refuse(unix.SYS_MOVE_MOUNT, unix.EINVAL), []string{"true"}, nil},
 	{"a filter that refuses openat2, ENOENT", false, refuse(unix.SYS_OPENAT2, unix.ENOENT), []string{"--tmpfs", "/usr/share", "true"}, nil},

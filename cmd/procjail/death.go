@@ -90,7 +90,7 @@ func sayFull(res launch.Result) {
 
 // sayOthers tells what became of the processes that the payload left, which is worth
 // a line only for who looks.
-func (o *options) sayOthers(spec *plan.Spec, res launch.Result) {
+func (o *options) sayOthers(res launch.Result) {
 	if res.Zombies > 0 {
 		say("pid1", fmt.Sprintf("the payload is PID 1 and had not waited for %d processes that had ended (zombies); --pid1 init reaps them", res.Zombies))
 	}

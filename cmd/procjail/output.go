@@ -109,7 +109,7 @@ func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
 	sayEnd(spec, res, o.stopping)
 	sayCgroup(spec, res)
 	sayDeath(spec, res)
-	o.sayOthers(spec, res)
+	o.sayOthers(res)
 	if res.Status != 0 && !res.Killed {
 		sayFull(res)
 		sayDenied(spec, &res.Denied)
