@@ -34,18 +34,6 @@ func TestMain(m *testing.M) { os.Exit(kerneltest.Main(m, victim)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// often is how often something is done: full in make test-faults, and a tenth of
-// usual with -short.
-func often(usual, full int) int {
-	switch {
-	case os.Getenv("PROCJAIL_FAULTS") != "":
-		return full
-	case testing.Short():
-		return (usual + 9) / 10
-	}
-	return usual
-}
-
 // moment is a time after a start begins. With -short there are few of them, and a
 // start takes ten times as long, in the machine of test/vm, which is emulated.
 func moment(d time.Duration) time.Duration {

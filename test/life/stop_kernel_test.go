@@ -120,7 +120,7 @@ func TestKernelStopping(t *testing.T) {
 // its process group, in which the child is. That is one wish and not two.
 func TestKernelTwiceAtOnce(t *testing.T) {
 	kerneltest.Begin(t)
-	for range 20 {
+	for range kerneltest.Often(20, 20) {
 		j := launch(t, []string{"-q"}, sh(careful)...)
 		j.signal(unix.SIGTERM)
 		time.Sleep(2 * time.Millisecond)
@@ -140,7 +140,7 @@ func TestKernelTwiceAtOnce(t *testing.T) {
 // take the grace of ten seconds.
 func TestKernelStopEarly(t *testing.T) {
 	kerneltest.EachID(t, func(t *testing.T, id string) {
-		for i := range often(60, 500) {
+		for i := range kerneltest.Often(60, 500) {
 			j := launchQuietly(t, nil, []string{"-q", "--id", id, "--stop-timeout", "1m"}, "sleep", "100")
 			after := time.Duration(i%60) * 250 * time.Microsecond
 			if testing.Short() {
