@@ -38,6 +38,7 @@ func TestKernelStuck(t *testing.T) {
 		"with a scope": {[]string{"--cgroup", "systemd"}, []string{"cat"}, `[0-9]+ \(cat\)` + thread},
 		"no cgroup":    {[]string{"--cgroup", "off"}, []string{"cat"}, `[0-9]+ \(cat\)` + thread},
 		"delegated":    {[]string{"--cgroup", "delegated"}, []string{"cat"}, `[0-9]+ \(cat\)` + thread},
+		"its start":    {[]string{"--ro", "DIR/late"}, []string{"true"}, `[0-9]+ \(procjail(-init)?\)` + thread},
 		"PID 1":        {[]string{"--pid1", "payload"}, []string{"cat"}, `[0-9]+ \(cat\)` + thread},
 		"a thread":     {nil, []string{self(t), victimWord, "open"}, `[0-9]+ \(limits.test\)` + thread},
 		"two":          {nil, []string{"sh", "-c", `setsid cat "$1" & cat "$1" & sleep 600`, "sh"}, `[0-9]+ \(cat\)` + thread + `, [0-9]+ \(cat\)` + thread},
@@ -47,7 +48,10 @@ func TestKernelStuck(t *testing.T) {
 			"unshare", "--user", "--map-current-user", "--keep-caps", "--mount", self(t), victimWord, "hang", dir,
 			kerneltest.Binary(t), "--id", "self", "--ro", dir, "--timeout", "2s", "--stop-timeout", "100ms",
 		}
-		args = append(append(append(args, tt.options...), tt.act...), dir+"/file")
+		for _, o := range tt.options {
+			args = append(args, strings.Replace(o, "DIR", dir, 1))
+		}
+		args = append(append(args, tt.act...), dir+"/file")
 		if name == "delegated" { // and the next jail there cleans up
 			args = append([]string{
 				"systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes", "sh", "-c",
