@@ -16,7 +16,7 @@ func namespaceEntries() []Entry {
 	makes := []plan.Step{plan.Clone3{}, plan.Unshare{}, plan.Fsmount{}, plan.OpenTree{}}
 	return []Entry{
 		{
-			ID: "namespaces-off", Looks: "user.max_*_namespaces",
+			ID: "namespaces-off", stands: true, Looks: "user.max_*_namespaces",
 			On:     []On{{makes, full}},
 			Cause:  "user.max_{kind}_namespaces is 0",
 			Remedy: "sysctl user.max_{kind}_namespaces=10000 as root",
@@ -83,7 +83,7 @@ func namespaceEntries() []Entry {
 			},
 		},
 		{
-			ID: "namespaces-missing", Looks: "/proc/self/ns",
+			ID: "namespaces-missing", stands: true, Looks: "/proc/self/ns",
 			On:     []On{{[]plan.Step{plan.Clone3{}, plan.Unshare{}, plan.Setns{}}, []unix.Errno{unix.EINVAL}}},
 			Cause:  "this kernel ({release}) has no {kind} namespaces: there is no /proc/self/ns/{link}",
 			Remedy: "a kernel that was built with CONFIG_{config}",

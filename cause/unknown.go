@@ -80,8 +80,10 @@ func Whys() []Why {
 		why("the name in the host's directory is the plan's own, or the directory is older than the jail and full in a way that no limit says",
 			E(unix.EEXIST, unix.EINVAL, unix.EMLINK), plan.Mkdirat{}),
 		why("what else is behind the directory inside is not for procjail to see", E(unix.ELOOP, unix.ENAMETOOLONG), plan.Chdir{}),
-		{On{reads, E(unix.EAGAIN, unix.EDESTADDRREQ, unix.EDQUOT, unix.EINVAL, unix.EISDIR, unix.EOVERFLOW, unix.EPIPE, unix.ESPIPE, unix.EDEADLK, unix.ENOLCK, unix.ENOTDIR)},
-			"a file of the jail's own, or an eventfd whose counter is 1 at most: an error of procjail's own"},
+		{
+			On{reads, E(unix.EAGAIN, unix.EDESTADDRREQ, unix.EDQUOT, unix.EINVAL, unix.EISDIR, unix.EOVERFLOW, unix.EPIPE, unix.ESPIPE, unix.EDEADLK, unix.ENOLCK, unix.ENOTDIR)},
+			"a file of the jail's own, or an eventfd whose counter is 1 at most: an error of procjail's own",
+		},
 		why("of what was written to a jail's own file, or of a lock: "+ours, E(unix.EBUSY, unix.ENOSPC), plan.Close{}, plan.Dup3{}, plan.KeepFD{}),
 
 		// Mounts.
@@ -114,13 +116,17 @@ func Whys() []Why {
 				unix.ENOTSOCK, unix.EPIPE), plan.SendFD{}, plan.ReceiveFD{}),
 
 		// cgroups and systemd.
-		{On{scope, E(unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.EAGAIN, unix.EALREADY, unix.ECONNRESET, unix.EDESTADDRREQ, unix.EINPROGRESS, unix.EINVAL,
-			unix.EISCONN, unix.EMSGSIZE, unix.ENETUNREACH, unix.ENOBUFS, unix.ENOTCONN, unix.ENOTSOCK, unix.EPIPE, unix.EPROTOTYPE, unix.ETIMEDOUT)},
-			"of the stream to systemd, which is closed, full or no stream: the error itself says which socket and what"},
+		{
+			On{scope, E(unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.EAGAIN, unix.EALREADY, unix.ECONNRESET, unix.EDESTADDRREQ, unix.EINPROGRESS, unix.EINVAL,
+				unix.EISCONN, unix.EMSGSIZE, unix.ENETUNREACH, unix.ENOBUFS, unix.ENOTCONN, unix.ENOTSOCK, unix.EPIPE, unix.EPROTOTYPE, unix.ETIMEDOUT)},
+			"of the stream to systemd, which is closed, full or no stream: the error itself says which socket and what",
+		},
 		why("a lock for which there is no memory, or none is known: the kernel says no more", E(unix.ENOLCK, unix.EINVAL), plan.Flock{}),
-		{On{moves, E(unix.EAGAIN, unix.EDESTADDRREQ, unix.EDQUOT, unix.EEXIST, unix.EFBIG, unix.EINVAL, unix.EISDIR, unix.ELOOP, unix.ENAMETOOLONG, unix.ENODEV, unix.ENOENT,
-			unix.ENOSPC, unix.ENOTDIR, unix.ENXIO, unix.EOVERFLOW, unix.EPIPE, unix.ETXTBSY)},
-			"cgroup.procs is there, and which process a controller does not take, and why, the kernel does not say (cgroups(7))"},
+		{
+			On{moves, E(unix.EAGAIN, unix.EDESTADDRREQ, unix.EDQUOT, unix.EEXIST, unix.EFBIG, unix.EINVAL, unix.EISDIR, unix.ELOOP, unix.ENAMETOOLONG, unix.ENODEV, unix.ENOENT,
+				unix.ENOSPC, unix.ENOTDIR, unix.ENXIO, unix.EOVERFLOW, unix.EPIPE, unix.ETXTBSY)},
+			"cgroup.procs is there, and which process a controller does not take, and why, the kernel does not say (cgroups(7))",
+		},
 		why(after, E(unix.EAGAIN, unix.EBUSY, unix.EDESTADDRREQ, unix.EDQUOT, unix.EEXIST, unix.EFBIG, unix.EINVAL, unix.EISDIR, unix.ELOOP, unix.ENAMETOOLONG, unix.ENODEV,
 			unix.ENOENT, unix.ENOLCK, unix.ENOSPC, unix.ENOTDIR, unix.ENOTEMPTY, unix.ENXIO, unix.EOVERFLOW, unix.EPIPE, unix.EROFS, unix.ETXTBSY), plan.GiveBack{}),
 	}
