@@ -25,7 +25,7 @@ UNPARAM = mvdan.cc/unparam@v0.0.0-20250301125049-0df0534333a4
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 export GOFLAGS := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
 
-SCRIPTS = .ci/run examples/untrusted/demo $(addprefix test/,setup as-user run fuzz fresh bench/run vm/run vm/image vm/guest)
+SCRIPTS = .ci/run examples/untrusted/demo examples/failures/update $(addprefix test/,setup as-user run fuzz fresh bench/run vm/run vm/image vm/guest)
 
 .PHONY: help build demo test test-faults lint bench fuzz generate install clean test-fresh test-vm
 
@@ -45,7 +45,7 @@ demo: ## a program that tries to get at everything, outside and inside a jail
 	@$(MAKE) --no-print-directory -s build
 	@examples/untrusted/demo
 
-test: ## every test; as root they run as the account procjail-test
+test: ## every test; as root as the account procjail-test, and those of root as root
 	@test/setup test
 	@$(MAKE) --no-print-directory build
 	test/run $(TESTFLAGS)

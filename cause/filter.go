@@ -1,11 +1,10 @@
 package cause
 
 import (
-	"encoding/binary"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
 
 // filterEntries are seccomp filters: they answer before the kernel does.
@@ -56,6 +55,7 @@ func ownFilter(l *look) values {
 	}
 	var w number
 	l.Step.Write(&w)
+	const actionErrno = unix.SECCOMP_RET_ERRNO
 	loaded := false
 	for _, e := range l.plan.Entries[:min(l.Index, len(l.plan.Entries))] {
 		s, ok := e.Step.(plan.SetFilter)
@@ -63,9 +63,16 @@ func ownFilter(l *look) values {
 			continue
 		}
 		loaded = true
-		const actionErrno = unix.SECCOMP_RET_ERRNO
-		if n, ok := runFilter(s.Program, archOf(l.host), w.nr, w.args); ok && n&unix.SECCOMP_RET_ACTION_FULL == actionErrno &&
-			unix.Errno(n&unix.SECCOMP_RET_DATA) == l.Errno {
+		program := s.Program
+		if s.Flags&unix.SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 { // the answer is the policy's
+			program = l.plan.Filter
+		}
+		arch := "amd64"
+		if l.host != nil {
+			arch = l.host.Arch
+		}
+		n := denial.Verdict(program, denial.Call{NR: int32(w.nr), Arch: denial.AuditArch(arch), Args: w.args})
+		if n&unix.SECCOMP_RET_ACTION_FULL == actionErrno && unix.Errno(n&unix.SECCOMP_RET_DATA) == l.Errno {
 			return values{"policy": s.Name, "errno": errnoName(l.Errno), "call": Call(l.Step)}
 		}
 	}
@@ -73,78 +80,4 @@ func ownFilter(l *look) values {
 		return l.saw("not yet loaded")
 	}
 	return l.saw("it lets this call through")
-}
-
-// archOf is the AUDIT_ARCH_* of a host.
-func archOf(h *plan.Host) uint32 {
-	if h != nil && h.Arch == "arm64" {
-		return unix.AUDIT_ARCH_AARCH64
-	}
-	return unix.AUDIT_ARCH_X86_64
-}
-
-// runFilter runs a seccomp program (bpf(4), seccomp(2)) on a call. It is not ok
-// where the program has an instruction that seccomp filters have no use for.
-// Pointers among the arguments are 0.
-func runFilter(program []byte, arch uint32, nr uint64, args [6]uint64) (result uint32, ok bool) {
-	data := make([]byte, 64) // struct seccomp_data
-	le := binary.NativeEndian
-	le.PutUint32(data, uint32(nr))
-	le.PutUint32(data[4:], arch)
-	for i, v := range args {
-		le.PutUint64(data[16+8*i:], v)
-	}
-	var a, x uint32
-	var memory [16]uint32
-	for pc := 0; pc >= 0 && 8*pc+8 <= len(program); pc++ {
-		ins := program[8*pc:]
-		code, jt, jf, k := le.Uint16(ins), int(ins[2]), int(ins[3]), le.Uint32(ins[4:])
-		operand := k
-		if code&unix.BPF_X != 0 {
-			operand = x
-		}
-		jump := func(taken bool) {
-			if taken {
-				pc += jt
-			} else {
-				pc += jf
-			}
-		}
-		switch code &^ unix.BPF_X {
-		case unix.BPF_LD | unix.BPF_W | unix.BPF_ABS:
-			if k > 60 || k%4 != 0 {
-				return 0, false
-			}
-			a = le.Uint32(data[k:])
-		case unix.BPF_LD | unix.BPF_IMM:
-			a = k
-		case unix.BPF_LD | unix.BPF_MEM:
-			a = memory[k%16]
-		case unix.BPF_ST:
-			memory[k%16] = a
-		case unix.BPF_ALU | unix.BPF_AND:
-			a &= operand
-		case unix.BPF_ALU | unix.BPF_RSH:
-			a >>= operand
-		case unix.BPF_MISC | unix.BPF_TAX:
-			x = a
-		case unix.BPF_JMP | unix.BPF_JA:
-			pc += int(k)
-		case unix.BPF_JMP | unix.BPF_JEQ:
-			jump(a == operand)
-		case unix.BPF_JMP | unix.BPF_JGT:
-			jump(a > operand)
-		case unix.BPF_JMP | unix.BPF_JGE:
-			jump(a >= operand)
-		case unix.BPF_JMP | unix.BPF_JSET:
-			jump(a&operand != 0)
-		case unix.BPF_RET:
-			return k, true
-		case unix.BPF_RET | unix.BPF_A:
-			return a, true
-		default:
-			return 0, false
-		}
-	}
-	return 0, false
 }

@@ -27,6 +27,7 @@ func Steps() []plan.Step {
 		plan.Waitid{},
 		plan.SignalMask{},
 		plan.Forward{},
+		plan.Ignore{},
 		plan.Reap{},
 		plan.Exit{},
 		plan.Setsid{},

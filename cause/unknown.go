@@ -49,7 +49,7 @@ func Whys() []Why {
 		why("only with set_tid, which no plan uses", E(unix.EEXIST), plan.Clone3{}, plan.Clone{}),
 		why("only for a process in a new cgroup, which this one is not", E(unix.EBUSY, unix.ENOSPC), plan.Clone{}),
 		why("no namespace is asked for: "+ours, E(unix.EINVAL), plan.Clone{}),
-		why(fixed, E(unix.EINVAL), plan.PidfdOpen{}, plan.Eventfd{}, plan.PidfdSendSignal{}, plan.Waitid{}, plan.Reap{}, plan.SignalMask{}, plan.Forward{},
+		why(fixed, E(unix.EINVAL), plan.PidfdOpen{}, plan.Eventfd{}, plan.PidfdSendSignal{}, plan.Waitid{}, plan.Reap{}, plan.SignalMask{}, plan.Forward{}, plan.Ignore{},
 			plan.CloseRange{}, plan.Dup3{}, plan.ExecFD{}),
 		{On{events, E(unix.EINVAL)}, fixed},
 		why(ended, E(unix.ESRCH), plan.PidfdOpen{}, plan.PidfdSendSignal{}, plan.Setns{}),

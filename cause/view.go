@@ -548,7 +548,9 @@ func mountMax(l *look) values {
 			}
 		}
 	}
-	if uint64(len(list)+added) <= limit {
+	// mountinfo does not show the one under the root, of which a namespace has at least
+	// one (fs/namespace.c:init_mount_tree), and which counts.
+	if uint64(len(list)+1+added) <= limit {
 		return l.saw("%d; there are %d here, and the jail has added %d so far", limit, len(list), added)
 	}
 	return values{

@@ -1,6 +1,9 @@
 package cgroupdelegate
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Facts are what a host says about the cgroups of a process.
 type Facts struct {
@@ -34,6 +37,13 @@ type Manager struct {
 	Controllers []string // what it can give to a scope
 	Missing     string   // the runtime directory that ought to hold its socket
 	User        bool     // the manager is a user's, not the system's
+}
+
+// UserManager is the cgroup of a user's systemd, below the mount: what it has, it
+// can give away.
+func UserManager(uid int) string {
+	id := strconv.Itoa(uid)
+	return "/user.slice/user-" + id + ".slice/user@" + id + ".service"
 }
 
 // String is a line for people.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/internal/units"
 )
 
@@ -45,9 +47,16 @@ type IOMax struct {
 
 // Machine is what shares and disks are resolved by.
 type Machine struct {
-	Memory uint64            // bytes
-	Pids   uint64            // kernel.pid_max
-	Disks  map[string]string // IOMax.Path: "MAJOR:MINOR" of the whole disk
+	Memory uint64          // bytes
+	Pids   uint64          // kernel.pid_max
+	Disks  map[string]Disk // by IOMax.Path
+}
+
+// Disk is what a path of IOMax leads to.
+type Disk struct {
+	Number  string     // "MAJOR:MINOR" of the whole disk; empty: not known
+	Err     unix.Errno // of stat(2) on the path
+	Unnamed bool       // stat(2) gives its file system the major number 0, which no block device has
 }
 
 // Settings are the writes that put l in force, in an order that the kernel
@@ -81,7 +90,7 @@ func (l Limits) Settings(m Machine) []Setting {
 		add("pids", "pids.max", strconv.FormatUint(l.Pids, 10), "pids "+strconv.FormatUint(l.Pids, 10))
 	}
 	for _, d := range l.IO {
-		add("io", "io.max", m.Disks[d.Path]+d.values(), "io-max "+d.Path)
+		add("io", "io.max", m.Disks[d.Path].Number+d.values(), "io-max "+d.Path)
 	}
 	for _, s := range l.More {
 		if s.Share != 0 {

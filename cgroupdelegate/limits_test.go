@@ -11,7 +11,7 @@ import (
 var none = Limits{Memory: Unlimited, Swap: Unlimited, Pids: Unlimited}
 
 func TestSettings(t *testing.T) {
-	machine := Machine{Memory: 16 << 30, Pids: 4194304, Disks: map[string]string{"/dev/sda": "8:0", "/srv": "259:1"}}
+	machine := Machine{Memory: 16 << 30, Pids: 4194304, Disks: map[string]Disk{"/dev/sda": {Number: "8:0"}, "/srv": {Number: "259:1"}}}
 	for _, tt := range []struct {
 		name   string
 		change func(l *Limits)

@@ -70,7 +70,7 @@ func TestPropertyTwice(t *testing.T) {
 	} {
 		l := none
 		put(t, &l, tt.list...)
-		if diff := cmp.Diff(tt.want, l.Settings(Machine{Disks: map[string]string{"/d": "8:0"}})); diff != "" {
+		if diff := cmp.Diff(tt.want, l.Settings(Machine{Disks: map[string]Disk{"/d": {Number: "8:0"}}})); diff != "" {
 			t.Errorf("%q: -want +got:\n%s", tt.list, diff)
 		}
 	}
@@ -213,9 +213,9 @@ func FuzzParsers(f *testing.F) {
 			l.SetPids(n)
 		}
 		_ = l.Check()
-		disks := map[string]string{}
+		disks := map[string]Disk{}
 		for _, p := range l.DiskPaths() {
-			disks[p] = "8:0"
+			disks[p] = Disk{Number: "8:0"}
 		}
 		files := map[string]bool{}
 		for _, set := range l.Settings(Machine{Memory: 1 << 34, Pids: 1 << 22, Disks: disks}) {

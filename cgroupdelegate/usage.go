@@ -90,3 +90,7 @@ func number(s string) uint64 {
 // Populated reports whether cgroup.events says that a process lives in the
 // cgroup or below it.
 func Populated(events string) bool { return flat(events)["populated"] != 0 }
+
+// Shmem is, by the text of memory.stat, how many bytes of a cgroup's memory are files
+// of a tmpfs, shared anonymous mappings and the like.
+func Shmem(memoryStat string) uint64 { return flat(memoryStat)["shmem"] }

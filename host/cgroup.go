@@ -19,22 +19,12 @@ import (
 // and which manager could give it a place of its own.
 func cgroups(uid int) cgroupdelegate.Facts {
 	var f cgroupdelegate.Facts
-	own := ""
 	text, err := sys.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return f
 	}
-	// cgroups(7): "hierarchy:controllers:path" on each line; 0 is cgroup2's.
-	for line := range strings.Lines(text) {
-		id, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
-		controllers, p, _ := strings.Cut(rest, ":")
-		switch {
-		case id == "0":
-			own = p
-		case controllers != "" && !strings.HasPrefix(controllers, "name="):
-			f.V1 = append(f.V1, strings.Split(controllers, ",")...)
-		}
-	}
+	var own string
+	own, f.V1 = cgroupdelegate.Membership(text)
 	for _, dir := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		if sys.FileSystem(dir) == unix.CGROUP2_SUPER_MAGIC {
 			f.Mount = dir
@@ -130,8 +120,7 @@ func manager(mount string, uid int) cgroupdelegate.Manager {
 	if m.User {
 		addrs = systemd.UserAddresses(runtimeDir(uid), os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
 		m.Missing = runtimeDir(uid)
-		id := strconv.Itoa(uid)
-		top = "/user.slice/user-" + id + ".slice/user@" + id + ".service"
+		top = cgroupdelegate.UserManager(uid)
 	}
 	for _, a := range addrs {
 		if _, err := sys.StatPath(a.Path); err == nil {
@@ -159,7 +148,7 @@ func runtimeDir(uid int) string {
 
 // machine looks up what limits are resolved by.
 func machine(l cgroupdelegate.Limits) cgroupdelegate.Machine {
-	m := cgroupdelegate.Machine{Disks: map[string]string{}}
+	m := cgroupdelegate.Machine{Disks: map[string]cgroupdelegate.Disk{}}
 	for _, s := range l.More {
 		if s.Share == 0 {
 			continue
@@ -174,25 +163,30 @@ func machine(l cgroupdelegate.Limits) cgroupdelegate.Machine {
 	return m
 }
 
-// disk is the whole disk that a device is or a file lies on, as "MAJOR:MINOR":
-// the kernel takes no partition (block/blk-cgroup.c:blkg_conf_open_bdev).
-func disk(p string) string {
+// disk is the whole disk that a device is or a file lies on: the kernel takes no
+// partition (block/blk-cgroup.c:blkg_conf_open_bdev). Its number is not known
+// where there is no /sys.
+func disk(p string) cgroupdelegate.Disk {
 	st, err := sys.StatPath(p)
 	if err != nil {
-		return ""
+		return cgroupdelegate.Disk{Err: unix.Errno(errno(err))}
 	}
 	dev := st.Dev
 	if st.Mode&unix.S_IFMT == unix.S_IFBLK {
 		dev = st.Rdev
 	}
+	// Numbers for what has no device begin with 0 (fs/super.c:get_anon_bdev).
+	if unix.Major(dev) == 0 {
+		return cgroupdelegate.Disk{Unnamed: true}
+	}
 	number := fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev))
 	dir := "/sys/dev/block/" + number
 	if _, err := sys.StatPath(dir); err != nil {
-		return ""
+		return cgroupdelegate.Disk{}
 	}
 	if _, err := sys.StatPath(dir + "/partition"); err == nil {
 		text, _ := sys.ReadFile(dir + "/../dev")
-		return strings.TrimSpace(text)
+		number = strings.TrimSpace(text)
 	}
-	return number
+	return cgroupdelegate.Disk{Number: number}
 }

@@ -31,9 +31,9 @@ import (
 func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) {
 	h := &plan.Host{Arch: runtime.GOARCH, Pid: os.Getpid(), Env: os.Environ(), Landlock: sys.LandlockABI()}
 	var err error
+	h.Machine = machine(s.Limits.Limits)
 	if s.Cgroup != cgroupdelegate.Off {
 		h.Cgroup = cgroups(os.Geteuid())
-		h.Machine = machine(s.Limits.Limits)
 		if placed != nil {
 			placed(h.Cgroup)
 		}
@@ -63,7 +63,9 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	}
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
+	h.Listener = s.Denials == plan.DenialsOff || sys.MayListen()
 	h.TimerSlack = sys.CallerTimerSlack()
+	h.Ignored = sys.IgnoredSignals()
 	adj, _ := sys.ReadFile("/proc/self/oom_score_adj")
 	h.OOMScore, _ = strconv.Atoi(strings.TrimSpace(adj))
 	for fd := range h.Stdio {
@@ -76,7 +78,11 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	if len(s.KeepFDs) > 0 {
 		h.Kept = make(map[int]plan.Stdio)
 		for _, fd := range s.KeepFDs {
-			h.Kept[fd] = stdio(fd)
+			// A number that the caller has not used may be one of this program's own
+			// by now, such as the socket of a systemd that obeys whoever writes there.
+			if sys.Inherited(fd) {
+				h.Kept[fd] = stdio(fd)
+			}
 		}
 	}
 	h.Jail = strconv.Itoa(h.Pid) + "-" + strconv.FormatInt(time.Now().UnixMicro(), 36) + strconv.FormatUint(started.Add(1)%36, 36)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -70,12 +69,7 @@ func (r *run) openCgroup(i int, s plan.OpenCgroup) error {
 	if err != nil {
 		return r.otherError(i, err)
 	}
-	own := ""
-	for line := range strings.Lines(text) {
-		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			own = p
-		}
-	}
+	own, _ := cgroupdelegate.Membership(text)
 	if path.Base(own) != s.Unit {
 		return r.otherError(i, errors.New("systemd has not moved procjail there: it is in "+own))
 	}
@@ -112,7 +106,15 @@ func (r *run) moveProcess(to int, pid plan.FD) error {
 	return sys.WriteFileAt(to, "cgroup.procs", strconv.FormatInt(r.value(pid), 10))
 }
 
-// awaitEmpty waits until nothing lives in a cgroup.
+// awaitEmpty waits until nothing lives in a cgroup. A jail that was given up has
+// had its time.
+func (r *run) awaitEmpty(events int) error {
+	if !r.giveUpAt.IsZero() && time.Now().After(r.giveUpAt) {
+		return unix.ETIMEDOUT
+	}
+	return awaitEmpty(events)
+}
+
 func awaitEmpty(events int) error {
 	for end := time.Now().Add(emptyTime); ; {
 		text, err := sys.Pread(events, 256)
@@ -135,46 +137,10 @@ func awaitEmpty(events int) error {
 func (r *run) rmdir(i int, s plan.Rmdir) error {
 	err := r.call(i)
 	if errors.Is(err, unix.EBUSY) && s.Dir != plan.AtFDCWD {
-		removeBelow(int(r.value(s.Dir)), s.Path)
+		_ = removeBelow(int(r.value(s.Dir)), s.Path, "") // what stays shows in the call
 		err = r.call(i)
 	}
 	return err
-}
-
-// removeBelow removes the directories below one, from the inside out. What
-// cannot be removed shows in the call that follows.
-func removeBelow(dir int, name string) {
-	fd, err := sys.Openat(dir, name, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return
-	}
-	f := os.NewFile(uintptr(fd), name)
-	defer f.Close()
-	entries, _ := f.ReadDir(-1)
-	for _, e := range entries {
-		if e.IsDir() {
-			removeBelow(fd, e.Name())
-			_ = sys.Rmdirat(fd, e.Name())
-		}
-	}
-}
-
-// removeLeaves removes the leaves of jails whose supervisors were killed. The
-// caller has the lock on top that each supervisor shares, so none lives.
-func removeLeaves(top int) {
-	fd, err := sys.Openat(top, ".", unix.O_DIRECTORY, 0)
-	if err != nil {
-		return
-	}
-	f := os.NewFile(uintptr(fd), "")
-	defer f.Close()
-	entries, _ := f.ReadDir(-1)
-	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), cgroupdelegate.Prefix) {
-			removeBelow(top, e.Name())
-			_ = sys.Rmdirat(top, e.Name())
-		}
-	}
 }
 
 // giveBack leaves a cgroup as it was found, if no other jail is in it.
@@ -184,7 +150,9 @@ func giveBack(top int, child string, controllers []string) error {
 		return nil
 	}
 	if err == nil {
-		removeLeaves(top)
+		// The leaves of jails whose supervisors were killed: each that lives
+		// shares the lock. One that cannot go is left to the next.
+		_ = removeBelow(top, ".", cgroupdelegate.Prefix)
 	}
 	if err == nil && len(controllers) > 0 {
 		err = sys.WriteFileAt(top, "cgroup.subtree_control", "-"+strings.Join(controllers, " -"))
@@ -212,6 +180,14 @@ func (r *run) value(fd plan.FD) int64 {
 	return r.prog.board.outcomes[len(r.plan.Entries)+k].result
 }
 
+// known is the descriptor that a plan's FD stands for, or -1 where there is none.
+func (r *run) known(fd plan.FD) int {
+	if fd == 0 {
+		return -1
+	}
+	return int(max(r.value(fd), -1))
+}
+
 // otherError is the failure of an entry that is more than one system call.
 func (r *run) otherError(i int, err error) error {
 	r.prog.board.set(i, -int64(errnoOf(err)))
@@ -222,6 +198,9 @@ func (r *run) otherError(i int, err error) error {
 
 // usage reads what the accounts of the jail's cgroup said.
 func (r *run) cgroupUsage() (u cgroupdelegate.Usage, known bool) {
+	if r.plan.Leaf == 0 {
+		return u, false
+	}
 	files := make(map[string]string)
 	names := make(map[plan.FD]string)
 	for i := r.plan.End; i < len(r.plan.Entries); i++ {
@@ -242,16 +221,6 @@ func (r *run) cgroupUsage() (u cgroupdelegate.Usage, known bool) {
 // whose memory is at its limit: each costs the supervisor some reads.
 const sampleTime = 50 * time.Millisecond
 
-// memoryEvents is the descriptor of memory.events, or -1 if the plan has none.
-func (r *run) memoryEvents() int {
-	for _, e := range r.plan.Entries[:r.plan.End] {
-		if s, ok := e.Step.(plan.Openat); ok && e.Stage == plan.Supervisor && s.Path == cgroupdelegate.MemoryEvents {
-			return int(r.value(e.Out))
-		}
-	}
-	return -1
-}
-
 // sampleMemory notes the largest processes of the jail, when its memory has met
 // the limit. It is what can be known of the time of a kill: afterwards they
 // are gone.
@@ -262,8 +231,21 @@ func (r *run) sampleMemory(events int) {
 		// One that comes after the kill shows only what is left.
 		if list := r.largest(); len(list) > 0 && (len(r.largestSeen) == 0 || list[0].Memory >= r.largestSeen[0].Memory) {
 			r.largestSeen = list
+			r.shmemSeen = r.shmem()
 		}
 	}
+}
+
+// shmem is how much of the jail's memory is in files of a tmpfs and the like:
+// memory.stat.
+func (r *run) shmem() uint64 {
+	fd, err := sys.Openat(r.known(r.plan.Leaf), "memory.stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer sys.Close(fd)
+	text, _ := sys.Pread(fd, 8192)
+	return cgroupdelegate.Shmem(text)
 }
 
 // Process is a process of a jail, as the host sees it.
@@ -275,7 +257,7 @@ type Process struct {
 
 // largest are the three processes of the jail's cgroup with the most memory.
 func (r *run) largest() []Process {
-	fd, err := sys.Openat(r.leaf(), "cgroup.procs", unix.O_RDONLY, 0)
+	fd, err := sys.Openat(r.known(r.plan.Leaf), "cgroup.procs", unix.O_RDONLY, 0)
 	if err != nil {
 		return nil
 	}

@@ -51,13 +51,10 @@ func TestErrnosInside(t *testing.T) {
 	if name == "" {
 		t.Skip("run by TestKernelErrnos")
 	}
-	every := 11
-	if os.Getenv("PROCJAIL_FAULTS") != "" {
-		every = 1
-	}
+	every := everyNth(11)
 	fakeCalls(t)
 	p := strict(t, []string{"/bin/true"}, momentPlans[name].change)
-	before := descriptors(t)
+	before := kerneltest.Descriptors(t)
 	made := 0
 	for i, e := range p.Entries {
 		switch e.Step.(type) {
@@ -97,7 +94,7 @@ func TestErrnosInside(t *testing.T) {
 			}
 		}
 	}
-	if after := descriptors(t); after > before+2 { // the runtime's own
+	if after := kerneltest.Descriptors(t); after > before+2 { // the runtime's own
 		t.Errorf("%d descriptors are open, %d were before", after, before)
 	}
 	t.Logf("%d faults were made", made)

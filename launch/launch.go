@@ -26,10 +26,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
 
 // Options are what a run is given besides its plan.
@@ -40,45 +40,22 @@ type Options struct {
 	// Steps asks for Result.Steps.
 	Steps    bool
 	Stopping Stopping
+	// Before is called with what the payload was just before it became its program,
+	// if the plan's filter asks about execve(2): Spec.Look. May be nil.
+	Before func(State)
+	// Trace is whether the calls that the policy allows and the plan's filter asks
+	// about are looked at, as they are where Spec.Denials is DenialsTrace. Failed is
+	// called with the first of each kind that fails, and may be nil.
+	Trace  bool
+	Failed func(*Failure)
+	// Denied is called with the first of each kind of call that the policy refused,
+	// when it has been answered. The payload waits for it. May be nil.
+	Denied func(*denial.Denial)
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
-}
 
-// Result is how a payload ended.
-type Result struct {
-	Status unix.WaitStatus
-	Reason Reason
-	Killed bool // by the supervisor, since it did not end when it was asked to
-	Usage  Usage
-	// Cgroup is what the jail as a whole used, where HasCgroup says that it had
-	// a cgroup.
-	Cgroup    cgroupdelegate.Usage
-	HasCgroup bool
-	// Largest are the processes with the most memory when the limit on memory
-	// was last seen to be met, the largest first.
-	Largest []Process
-	// Left are entries of the plan's end that failed, each a *StepError: the
-	// payload has ended as Status says, and something of the jail may be left.
-	Left []error
-	// Steps has what became of each entry of the plan, in its order, if
-	// Options.Steps asks for it, and when Run fails.
-	Steps []Step
-}
-
-// Step is what became of an entry.
-type Step struct {
-	Reached bool          // the call was made, and came back unless it was execve
-	Result  int64         // an errno is its negative
-	At      time.Duration // when it came back, since Run was called
-}
-
-// Usage is what the jail used, PID 1 and every process that it reaped.
-type Usage struct {
-	Wall, User, System time.Duration
-	MaxRSS             int64 // bytes, of the largest process
-	// Context switches: of their own accord, and when their time was over.
-	Voluntary, Involuntary int64
+	helpers time.Duration // for the programs that map ids; 0: helperTime
 }
 
 // Run makes the jail that p describes and waits until it has ended. Nothing of
@@ -137,9 +114,21 @@ type run struct {
 	wake   int // the eventfd of the signal handler; 0 where there is none
 	seen   [65]uint32
 	status int    // the eventfd that PID 1 writes to
-	word   uint64 // what was read from it so far
+	word   uint64 // the payload's status, plus one, as PID 1 said it; 0: not yet
+	others bool   // somebody else was left when the payload ended
 	memory int    // memory.events
 	tty    *terminal
+
+	looked   bool
+	lookAt   time.Time // when the spaces are opened; 0: they are, or will not be
+	spaces   []space
+	zombie   int
+	listener int // whom the filter asks; 0: nobody
+	denied   denial.Log
+	flood    flood
+	traced   tracer
+	execed   bool // the payload has made an execve
+	ended    bool // the policy has ended the payload itself
 
 	asked, until, killAt, giveUpAt, cpuNext time.Time // 0: not at all
 
@@ -148,6 +137,7 @@ type run struct {
 
 	sampled     time.Time
 	largestSeen []Process
+	shmemSeen   uint64
 }
 
 // supervise makes the supervisor's entries up to the end of init. At a failure
@@ -214,6 +204,9 @@ func (r *run) entry(i int) error {
 	case plan.Socketpair:
 		return r.socketpair(i, s)
 	case plan.ReceiveFD:
+		if r.plan.Entries[i].Out == r.plan.Listener {
+			return r.takeListener(i, s)
+		}
 		return r.takeTerminal(i, s)
 	case plan.Ioctl:
 		return r.setTerminal(i, s)
@@ -228,7 +221,7 @@ func (r *run) entry(i int) error {
 	case plan.MoveProcess:
 		return r.with(i, s.To, func(fd int) error { return r.moveProcess(fd, s.Pid) })
 	case plan.AwaitEmpty:
-		return r.with(i, s.Events, awaitEmpty)
+		return r.with(i, s.Events, r.awaitEmpty)
 	case plan.Flock:
 		return r.lock(i)
 	case plan.Rmdir:
@@ -241,6 +234,9 @@ func (r *run) entry(i int) error {
 
 // waitid makes the entry that waits for the end of init.
 func (r *run) waitid(i int) error {
+	if r.listener == 0 {
+		r.look(r.known(r.plan.Init), func() {})
+	}
 	if err := r.await(); err != nil {
 		return err
 	}

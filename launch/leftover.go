@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -36,8 +35,7 @@ func Leftovers(f cgroupdelegate.Facts) []Leftover {
 	uid := os.Geteuid()
 	tops := []string{"/system.slice"}
 	if uid != 0 {
-		id := strconv.Itoa(uid)
-		tops[0] = "/user.slice/user-" + id + ".slice/user@" + id + ".service"
+		tops[0] = cgroupdelegate.UserManager(uid)
 	}
 	for _, c := range []cgroupdelegate.Cgroup{f.Own, f.Parent} {
 		if c.Writable {
@@ -141,20 +139,52 @@ func (l Leftover) Remove(ctx context.Context, m *systemd.Manager) error {
 			return err
 		}
 	}
-	// From the inside out.
-	var dirs []string
-	_ = filepath.WalkDir(l.Path, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, name)
-		}
+	if err := removeBelow(fd, ".", ""); err != nil {
+		return err
+	}
+	return removeDir(sys.AtFDCWD, l.Path)
+}
+
+// removeBelow removes the directories below one whose names begin with prefix,
+// and all below those, from the inside out. It goes on after an error and
+// returns the first.
+func removeBelow(dir int, name, prefix string) error {
+	fd, err := sys.Openat(dir, name, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, unix.ENOENT) {
 		return nil
-	})
-	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := sys.Rmdirat(sys.AtFDCWD, dirs[i]); err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
+	}
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	entries, first := f.ReadDir(-1)
+	if errors.Is(first, unix.ENOENT) { // it has gone since it was opened
+		first = nil
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), prefix) {
+			continue
+		}
+		err := removeBelow(fd, e.Name(), "")
+		if err == nil {
+			err = removeDir(fd, e.Name())
+		}
+		if first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
+}
+
+// removeDir removes a directory that may be gone already: systemd removes those of
+// a scope too.
+func removeDir(dir int, name string) error {
+	err := sys.Rmdirat(dir, name)
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return err
 }
 
 // giveBack puts the processes of a callers' leaf back where they were found.

@@ -30,6 +30,9 @@ func TestKernelManyJails(t *testing.T) {
 	} {
 		t.Run(tt.godebug, func(t *testing.T) {
 			kerneltest.Clean(t)
+			if testing.Short() {
+				tt.jails /= 50
+			}
 			cmd := exec.Command(os.Args[0], "-test.run=^TestManyJailsInside$", "-test.v", "-test.timeout=180s")
 			cmd.Env = append(os.Environ(), "GODEBUG="+tt.godebug, "GOGC="+tt.gogc, "PROCJAIL_MANY="+strconv.Itoa(tt.jails))
 			began := time.Now()
@@ -49,7 +52,7 @@ func TestManyJailsInside(t *testing.T) {
 		t.Skip("run by TestKernelManyJails")
 	}
 	p := strict(t, []string{"/bin/true"}, nil)
-	before := descriptors(t)
+	before := kerneltest.Descriptors(t)
 	var stop atomic.Bool
 	var busy sync.WaitGroup
 	for range 2 {
@@ -86,7 +89,7 @@ func TestManyJailsInside(t *testing.T) {
 	jails.Wait()
 	stop.Store(true)
 	busy.Wait()
-	if after := descriptors(t); after != before {
+	if after := kerneltest.Descriptors(t); after != before {
 		t.Errorf("%d descriptors are open, %d were before", after, before)
 	}
 }
@@ -99,13 +102,4 @@ func garbage(depth int) []byte {
 		return append([]byte(nil), frame[:]...)
 	}
 	return append(garbage(depth - 1)[:0:0], fmt.Sprint(frame[depth%512])...)
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
 }

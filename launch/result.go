@@ -7,9 +7,67 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
+
+// Result is how a payload ended.
+type Result struct {
+	Status unix.WaitStatus
+	Reason Reason
+	Killed bool // by the supervisor, since it did not end when it was asked to
+	Usage  Usage
+	// Cgroup is what the jail as a whole used, where HasCgroup says that it had
+	// a cgroup.
+	Cgroup    cgroupdelegate.Usage
+	HasCgroup bool
+	// Largest are the processes with the most memory when the limit on memory
+	// was last seen to be met, the largest first.
+	Largest []Process
+	// Shmem is how much was in files in memory then.
+	Shmem uint64
+	// Denied is what the policy refused, if Plan.Listener says that somebody
+	// listened.
+	Denied denial.Log
+	// Failed are the calls that the policy allows and that failed, if Options.Trace
+	// asks for them, OtherFailures how many more there were, and Blind why their
+	// results could not be seen.
+	Failed        []*Failure
+	OtherFailures uint64
+	Blind         error
+	// LeftRunning is whether other processes were there, as PID 1 saw it, when the payload
+	// ended: the end of the jail killed them. pid_namespaces(7).
+	LeftRunning bool
+	// Zombies is how many ended processes a payload that is PID 1 had not waited for
+	// when it was killed.
+	Zombies int
+	// Full are the limited file systems of the jail that were full at the end, of a
+	// run of some length.
+	Full []Full
+	// Left are entries of the plan's end that failed, each a *StepError: the
+	// payload has ended as Status says, and something of the jail may be left.
+	Left []error
+	// Steps has what became of each entry of the plan, in its order, if
+	// Options.Steps asks for it, and when Run fails.
+	Steps []Step
+}
+
+// Step is what became of an entry.
+type Step struct {
+	Reached bool          // the call was made, and came back unless it was execve
+	Result  int64         // an errno is its negative
+	At      time.Duration // when it came back, since Run was called
+}
+
+// Usage is what the jail used, PID 1 and every process that it reaped.
+type Usage struct {
+	Wall, User, System time.Duration
+	MaxRSS             int64 // bytes, of the largest process
+	// Context switches: of their own accord, and when their time was over.
+	Voluntary, Involuntary int64
+}
 
 // result reads how the payload ended: from the eventfd that PID 1 wrote, or,
 // where the payload was PID 1 or PID 1 was killed, from waitid(2).
@@ -17,18 +75,13 @@ func (r *run) result() (res Result, err error) {
 	if r.opt.Steps {
 		res.Steps = r.steps()
 	}
-	wait, status := -1, -1
+	wait := -1
 	for i, e := range r.plan.Entries {
 		if e.Stage != plan.Supervisor {
 			break
 		}
-		switch e.Step.(type) {
-		case plan.Waitid:
+		if _, ok := e.Step.(plan.Waitid); ok {
 			wait = i
-		case plan.Eventfd:
-			if status < 0 {
-				status = i
-			}
 		}
 	}
 	if wait < 0 {
@@ -38,7 +91,9 @@ func (r *run) result() (res Result, err error) {
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
-	res.Largest = r.largestSeen
+	res.Largest, res.Shmem, res.Denied = r.largestSeen, r.shmemSeen, r.denied
+	res.Full, res.Zombies = r.full(), r.zombie
+	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {
 		if res.Reason = r.why; r.why == "" {
 			res.Reason = res.reason(r.opt.Stopping.CPUTime)
@@ -52,19 +107,37 @@ func (r *run) result() (res Result, err error) {
 
 		Voluntary: usage.Nvcsw, Involuntary: usage.Nivcsw,
 	}
-	if r.reports() {
-		n, err := sys.ReadEventfd(int(r.prog.board.outcomes[status].result))
+	if status := r.known(r.plan.Status); status >= 0 {
+		n, err := sys.ReadEventfd(status)
 		if err != nil {
 			return res, err
 		}
-		n = (n | r.word) & (1<<32 - 1)
-		if n != 0 {
-			res.Status = unix.WaitStatus(n - 1)
+		r.say(n)
+		res.LeftRunning = r.others
+		if r.word != 0 {
+			res.Status = r.bySeccomp(unix.WaitStatus(r.word - 1))
 			return res, nil
 		}
 	}
-	res.Status = info.waitStatus()
+	res.Status = r.bySeccomp(info.waitStatus())
 	return res, nil
+}
+
+// say takes what PID 1 has written to its eventfd, stub_amd64.s, and returns how
+// often the payload was stopped.
+func (r *run) say(n uint64) (stops uint64) {
+	r.word |= n & (1<<32 - 1)
+	r.others = r.others || n>>60 != 0
+	return n << 4 >> 36
+}
+
+// bySeccomp is the status of a payload that the policy ended: the supervisor kills
+// one that catches SIGSYS by another signal.
+func (r *run) bySeccomp(s unix.WaitStatus) unix.WaitStatus {
+	if r.ended && s.Signaled() && s.Signal() == unix.SIGKILL {
+		return unix.WaitStatus(unix.SIGSYS)
+	}
+	return s
 }
 
 // Reason is why a payload ended, in one word.
@@ -93,7 +166,7 @@ func (res *Result) reason(cpuTime time.Duration) Reason {
 		return OOM
 	case res.Cgroup.PidsDenied > 0 && s != 0:
 		return Pids
-	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime*9/10: // rusage counts finer than the limit
+	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime/2: // the limit counts whole ticks, and rusage what ran of them
 		return CPUTime
 	case s.Signaled() && s.Signal() == unix.SIGSYS:
 		return Seccomp
@@ -101,16 +174,6 @@ func (res *Result) reason(cpuTime time.Duration) Reason {
 		return Signaled
 	}
 	return Exited
-}
-
-// reports tells whether the plan has a PID 1 that writes the payload's status.
-func (r *run) reports() bool {
-	for _, e := range r.plan.Entries {
-		if _, ok := e.Step.(plan.ExecFD); ok {
-			return true
-		}
-	}
-	return false
 }
 
 // siginfo is what waitid(2) fills in of siginfo_t, on 64-bit architectures.

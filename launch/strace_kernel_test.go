@@ -91,6 +91,9 @@ func blind(list []call) {
 		if undumpable {
 			name, rest, _ := strings.Cut(c.text, " ")
 			flags, _, _ := strings.Cut(rest, " ")
+			if name == "sendmsg" { // SCM_RIGHTS is behind a pointer
+				flags = ""
+			}
 			list[i].text = strings.TrimSpace(name + " " + flags)
 		}
 		if strings.HasPrefix(c.text, "prctl PR_SET_DUMPABLE") {

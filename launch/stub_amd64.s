@@ -4,8 +4,8 @@
 // its own (initImage) and executed there, so it must not refer to anything of
 // this program. It has three descriptors:
 //	0  a pidfd of the supervisor, readable when that has ended
-//	1  an eventfd that takes the payload's wait status, plus one, and 2^32 for
-//	   each time that it is stopped
+//	1  an eventfd that takes the payload's wait status, plus one, and 2^60 if
+//	   others are left when it ends, and 2^32 for each time that it is stopped
 //	2  an eventfd that the payload waits for before it becomes a program
 // and every signal is blocked; its second argument is the payload's process
 // id, one digit. It reaps whatever is orphaned, passes on the
@@ -111,8 +111,18 @@ payload:
 	JMP  reap
 
 ended:
+	MOVQ $62, AX // kill(-1, 0): is there anybody else?
+	MOVQ $-1, DI
+	XORL SI, SI
+	SYSCALL
 	MOVL 192(SP), BX
 	LEAQ 1(BX), CX
+	TESTQ AX, AX
+	JLT  alone
+	MOVQ $1, AX
+	SHLQ $60, AX
+	ORQ  AX, CX
+alone:
 	MOVQ CX, 200(SP)
 	MOVQ $1, AX // write(1, &number, 8)
 	MOVQ $1, DI

@@ -97,8 +97,15 @@ payload:
 	B    reap
 
 ended:
+	MOVD $-1, R0 // kill(-1, 0)
+	MOVD $0, R1
+	MOVD $129, R8
+	SVC
 	MOVWU 192(RSP), R19
 	ADD  $1, R19, R9
+	TBNZ $63, R0, alone
+	ORR  $(1<<60), R9, R9
+alone:
 	MOVD R9, 200(RSP)
 	MOVD $1, R0 // write(1, &number, 8)
 	ADD  $200, RSP, R1

@@ -1,19 +1,13 @@
 package launch
 
 import (
-	"errors"
-	"fmt"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/sys"
-	"github.com/Emmanuel326/procjail/plan"
 )
 
 // Stopping is how and when a payload is made to end.
@@ -48,19 +42,23 @@ func (e *NotEndingError) Error() string {
 // ends a payload whose time is over or that somebody wants to end, stops with
 // it, and looks at its memory when that meets its limit.
 func (r *run) await() error {
-	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd) {
+	if r.opt.Trace { // ptrace(2) is for one thread
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
+	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
-	r.memory = r.memoryEvents()
+	r.memory = r.known(r.plan.Events)
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
 	}
-	r.status = -1
-	if r.reports() {
-		r.status = int(r.statusFD())
+	if r.lookAt = time.Now().Add(lookTime); r.opt.Trace {
+		r.lookAt = time.Now()
 	}
+	r.status = r.known(r.plan.Status)
 	for {
-		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [2]int{r.wake, r.status}, r.wait())
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.heard()}, r.wait())
 		if ended {
 			return nil
 		}
@@ -72,6 +70,9 @@ func (r *run) await() error {
 		}
 		if ready[1] {
 			r.stops()
+		}
+		if ready[2] {
+			r.answer()
 		}
 		if err := r.deadlines(); err != nil {
 			return err
@@ -88,7 +89,7 @@ func (r *run) quiet() bool {
 // wait is the time until the next deadline; negative for none.
 func (r *run) wait() time.Duration {
 	next := time.Duration(-1)
-	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt()} {
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt, r.flood.until} {
 		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
 			next = max(d, 0)
 		}
@@ -164,17 +165,31 @@ func (r *run) kill() {
 	if !r.giveUpAt.IsZero() {
 		return
 	}
+	if r.plan.Status == 0 {
+		r.zombie = r.zombies()
+	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
-	if leaf := r.leaf(); leaf >= 0 {
+	if leaf := r.known(r.plan.Leaf); leaf >= 0 {
 		_ = sys.WriteFileAt(leaf, "cgroup.kill", "1")
 	}
 	r.killAt, r.until = time.Time{}, time.Time{}
 	r.giveUpAt = time.Now().Add(killedTime)
 }
 
+// due does what cannot wait while a call is looked at.
+func (r *run) due() error {
+	if r.wake > 0 {
+		r.signals()
+	}
+	return r.deadlines()
+}
+
 func (r *run) deadlines() error {
 	now := time.Now()
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if due(r.lookAt) {
+		r.openSpaces()
+	}
 	switch {
 	case due(r.giveUpAt):
 		return &NotEndingError{r.notEnding()}
@@ -194,7 +209,7 @@ func (r *run) deadlines() error {
 // cpuAt is when the jail's processor time can be used up at the earliest.
 func (r *run) cpuAt() time.Time {
 	limit := r.opt.Stopping.CPUTime
-	if limit == 0 || r.why != "" || r.leaf() < 0 {
+	if limit == 0 || r.why != "" || r.plan.Leaf == 0 {
 		return time.Time{}
 	}
 	if r.cpuNext.IsZero() || !time.Now().Before(r.cpuNext) {
@@ -208,7 +223,7 @@ func (r *run) cpuAt() time.Time {
 }
 
 func (r *run) cpuUsed() time.Duration {
-	fd, err := sys.Openat(r.leaf(), "cpu.stat", unix.O_RDONLY, 0)
+	fd, err := sys.Openat(r.known(r.plan.Leaf), "cpu.stat", unix.O_RDONLY, 0)
 	if err != nil {
 		return 0
 	}
@@ -226,8 +241,8 @@ func (r *run) stops() {
 	if err != nil {
 		return
 	}
-	r.word |= n & (1<<32 - 1)
-	if n>>32 == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
+	stops := r.say(n)
+	if stops == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}
 	group := !r.mayStop
@@ -259,65 +274,3 @@ func stopSelf(group bool) {
 	_ = sys.Raise(unix.SIGTSTP)
 	_ = sys.Sigaction(unix.SIGTSTP, handler, restorer)
 }
-
-// leaf is the directory of the jail's cgroup, or -1.
-func (r *run) leaf() int {
-	for i := range r.plan.Entries[:r.plan.End] {
-		e := &r.plan.Entries[i]
-		if s, ok := e.Step.(plan.Openat); ok && e.Stage == plan.Supervisor && (s.Path == plan.PayloadLeaf || strings.HasPrefix(s.Path, cgroupdelegate.Prefix)) {
-			return int(max(r.value(e.Out), -1))
-		}
-	}
-	return -1
-}
-
-// notEnding names the processes of the jail that are still there and what they
-// wait in, by proc(5).
-func (r *run) notEnding() string {
-	var list []string
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	mine := strconv.FormatInt(r.initPid(), 10)
-	parents := map[string]bool{mine: true}
-	for range 3 {
-		for _, name := range stats {
-			text, err := sys.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			i := strings.LastIndexByte(text, ')')
-			f := strings.Fields(text[i+1:])
-			pid := filepath.Base(filepath.Dir(name))
-			if i < 0 || len(f) < 2 || !parents[f[1]] && pid != mine || parents[pid] && pid != mine {
-				continue
-			}
-			parents[pid] = true
-			wchan, _ := sys.ReadFile("/proc/" + pid + "/wchan")
-			list = append(list, fmt.Sprintf("%s in state %s (%s)", text[:i+1], f[0], strings.TrimSpace(wchan)))
-		}
-	}
-	if len(list) == 0 {
-		return "nothing of it can be seen"
-	}
-	return strings.Join(list, ", ")
-}
-
-func (r *run) initPid() int64 {
-	for i := range r.plan.Entries {
-		if _, ok := r.plan.Entries[i].Step.(plan.Clone3); ok {
-			return r.prog.board.outcomes[i].result
-		}
-	}
-	return -1
-}
-
-// statusFD is the eventfd that PID 1 writes to.
-func (r *run) statusFD() int64 {
-	for i := range r.plan.Entries {
-		if _, ok := r.plan.Entries[i].Step.(plan.Eventfd); ok {
-			return r.prog.board.outcomes[i].result
-		}
-	}
-	return -1
-}
-
-var errNoDescriptor = errors.New("init ended before it sent the terminal")

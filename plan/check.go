@@ -170,11 +170,18 @@ func boundingBeforeCapset(list []Entry) *OrderError {
 }
 
 // The filter judges every later call of the payload, so there is none but the
-// execve, which may try several paths. A first filter that is as small as that
-// of a payload that is PID 1 lets the second be loaded.
+// one that hands over the filter's listener and the execve, which may try several
+// paths. A first filter that is as small as that of a payload that is PID 1 lets
+// the second be loaded.
 func filterThenExec(list []Entry) *OrderError {
 	f := first(list, is[SetFilter])
 	if f+1 < len(list) && is[SetFilter](&list[f+1]) {
+		f++
+	}
+	if f >= 0 && list[f].Out != 0 {
+		if f+1 >= len(list) || !isSendOf(list[f+1], list[f].Out) {
+			return broken(list, f, "its listener is not handed over")
+		}
 		f++
 	}
 	if f+1 >= len(list) || !is[Execve](&list[f+1]) {
@@ -187,6 +194,8 @@ func filterThenExec(list []Entry) *OrderError {
 	}
 	return nil
 }
+
+func isSendOf(e Entry, fd FD) bool { s, ok := e.Step.(SendFD); return ok && s.FD == fd }
 
 // namespaces looks for the entry that puts init into each namespace.
 func (p *Plan) namespaces(list []Entry) *OrderError {

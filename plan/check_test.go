@@ -35,6 +35,15 @@ var violations = []struct {
 	{"bounding set dropped before capset", plantest.Ordinary, without(prctl("PR_CAPBSET_DROP"))},
 	{"nothing between the filter and execve", plantest.Ordinary, after(is[plan.SetFilter], plan.Payload, plan.Umask{})},
 	{"nothing between the filter and execve", plantest.Ordinary, after(is[plan.Execve], plan.Payload, plan.Umask{})},
+	{"nothing between the filter and execve", plantest.Ordinary, after(is[plan.SendFD], plan.Payload, plan.Umask{})},
+	{"nothing between the filter and execve", plantest.Ordinary, without(is[plan.SendFD])},
+	{"nothing between the filter and execve", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // some other descriptor
+		i := slices.IndexFunc(list, is[plan.SendFD])
+		send := list[i].Step.(plan.SendFD)
+		send.FD = send.Socket
+		list[i].Step = send
+		return list
+	}},
 	{"descriptors closed on exec before the payload", plantest.Ordinary, without(is[plan.CloseRange])},
 	{"parent death signal after the last change of uid", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
 		setuid := slices.IndexFunc(list, is[plan.Setresuid])

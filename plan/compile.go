@@ -32,7 +32,7 @@ import (
 func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), copied: make([]Entry, 0, 64), plan: &Plan{Entries: make([]Entry, 0, 384)}}
 	for _, step := range []func() error{
-		c.kernel, c.identity, c.streams, c.program, c.placeCgroup, c.wantTerminal, c.keptFDs,
+		c.kernel, c.identity, c.streams, c.program, c.placeCgroup, c.wantTerminal, c.wantListener, c.keptFDs,
 		c.delegatedCgroup, c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
 		c.newRoot, c.mounts, c.handIn, c.makeTerminal, c.clocks, c.stub, c.joinCgroup, c.leaveOldRoot, c.joinNetwork,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
@@ -45,6 +45,8 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c.plan.Entries = slices.Insert(c.plan.Entries, c.copyAt, c.copied...)
 	c.plan.End += len(c.copied)
 	c.plan.Results, c.plan.view = c.results, c.view
+	c.plan.Init, c.plan.Status, c.plan.Leaf = c.pid, c.status, c.cgroup.leaf
+	c.plan.Payload = int(c.payloadPid()[0] - '0')
 	c.notes()
 	return c.plan, nil
 }
@@ -72,6 +74,7 @@ type compiler struct {
 	root, stubFile FD
 	cgroup         cgroup
 	tty            terminal
+	watch          watch
 	copyAt         int // where the copies of mounts come
 	copied         []Entry
 	masked         bool // the empty directory for masks is there

@@ -50,11 +50,8 @@ func (c *compiler) placeCgroup() error {
 	if err := c.spec.Limits.Check(); err != nil {
 		return refuse("limits", err.Error(), "--memory-swap -1 for as much swap as there is")
 	}
-	for _, d := range c.spec.Limits.DiskPaths() {
-		if place.Source != cgroupdelegate.Off && c.host.Machine.Disks[d] == "" {
-			return refuse("--io-max "+quote(d), "it is on no disk that has a limit of its own",
-				"name a disk such as /dev/sda, or a file on one")
-		}
+	if err := c.disks(); err != nil {
+		return err
 	}
 	for _, s := range c.spec.Limits.Settings(c.host.Machine) {
 		switch {
@@ -62,6 +59,23 @@ func (c *compiler) placeCgroup() error {
 			c.cgroup.settings = append(c.cgroup.settings, s)
 		case s.Name != "":
 			c.cgroup.missing = append(c.cgroup.missing, s)
+		}
+	}
+	return nil
+}
+
+// disks refuses a limit on what is no disk, also where no cgroup will have it: a
+// path that was mistyped is mistyped on every host.
+func (c *compiler) disks() error {
+	for _, p := range c.spec.Limits.DiskPaths() {
+		what, remedy := "--io-max "+quote(p), "name a disk such as /dev/sda, or a file on one"
+		switch d := c.host.Machine.Disks[p]; {
+		case d.Err != 0:
+			return refuse(what, Errno(d.Err).String()+" from stat on the host", sourceRemedy(Errno(d.Err)))
+		case d.Unnamed:
+			return refuse(what, "it lies on no block device", remedy)
+		case d.Number == "" && c.cgroup.place.Source != cgroupdelegate.Off:
+			return refuse(what, "/sys/dev/block does not tell which disk it is on", remedy)
 		}
 	}
 	return nil
@@ -162,7 +176,7 @@ func (c *compiler) payloadLeaf() {
 	c.from = ""
 	// ppoll(2) on it tells when a limit on memory is met.
 	if slices.ContainsFunc(g.settings, func(s cgroupdelegate.Setting) bool { return s.File == "memory.max" }) {
-		c.get(Openat{Dir: g.leaf, Path: cgroupdelegate.MemoryEvents, Flags: unix.O_CLOEXEC})
+		c.plan.Events = c.get(Openat{Dir: g.leaf, Path: cgroupdelegate.MemoryEvents, Flags: unix.O_CLOEXEC})
 	}
 }
 

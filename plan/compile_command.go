@@ -140,7 +140,7 @@ func (c *compiler) exec() error {
 	c.awaitInit()
 	c.stayTied()
 	c.from = c.spec.at("seccomp")
-	c.add(SetFilter{c.spec.Filter.Name, c.spec.Filter.Program, c.spec.Filter.Flags})
+	c.filter()
 	c.from = ""
 	env := c.environment()
 	for i, p := range c.command.paths {

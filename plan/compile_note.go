@@ -16,8 +16,12 @@ func (c *compiler) notes() {
 	if c.spec.Landlock && c.host.Landlock < 2 {
 		c.note(FeatureLandlock, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" of this kernel, 2 is the first of use; the other walls stand")
 	}
-	if c.id.Note != "" && c.spec.ID == userns.Auto {
+	switch {
+	case c.id.Note == "" || c.spec.ID != userns.Auto:
+	case c.id.ID == userns.Self:
 		c.note(FeatureSubID, "the payload runs under your own id: "+c.id.Note)
+	default: // root needs no range, and a broken line may stand beside a good one
+		c.note("", "the payload is host uid "+itoa(int64(c.id.OutsideUID))+": "+c.id.Note)
 	}
 	for _, s := range c.id.Shared {
 		c.note("", s.String())

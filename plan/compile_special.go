@@ -100,6 +100,7 @@ func (c *compiler) dev(m profiles.Mount) error {
 	c.add(FsconfigString{fs, "max", "256"})
 	c.add(FsconfigCreate{fs})
 	c.attach(c.get(Fsmount{fs, unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC}), pts, true, "")
+	c.tty.pts, c.tty.ptsAt = pts.path, len(c.plan.Entries)
 	shm, err := c.mountPoint(path.Join(m.Dest, "shm"), true)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/profiles"
@@ -30,6 +32,8 @@ type terminal struct {
 	taken         FD // the master, in the supervisor
 	streams       [3]bool
 	wanted        bool
+	pts           string // where the profile mounts the jail's devpts, as view.walk spells it
+	ptsAt         int    // the entry after that
 	// callers is the caller's stream that is a terminal, of which the payload gets
 	// every key; -1 where there is none, or standard error alone is one: then
 	// somebody else in a pipe has the keys, and ^C is a signal to procjail.
@@ -67,10 +71,13 @@ func (c *compiler) terminalSocket() {
 	}
 }
 
-// closeOtherEnd makes recvmsg(2) end with init.
-func (c *compiler) closeOtherEnd() {
+// closeOtherEnds makes recvmsg(2) end with who would send.
+func (c *compiler) closeOtherEnds() {
 	if c.tty.wanted {
 		c.add(Close{c.tty.inits})
+	}
+	if c.watch.program != nil {
+		c.add(Close{c.watch.payloads})
 	}
 }
 
@@ -82,10 +89,23 @@ func (c *compiler) makeTerminal() error {
 	if !t.wanted {
 		return nil
 	}
-	if s, err := c.view.walk("/dev/pts"); err != nil || s.node == nil || s.node.kind != treeNode || s.node.host != "" {
+	ptmx := t.pts + "/ptmx"
+	for _, e := range c.plan.Entries[t.ptsAt:] {
+		over := ""
+		switch s := e.Step.(type) {
+		case MoveMount:
+			over = s.ToPath
+		case OpenInRoot: // for a mount on what is in a mounted tree
+			over = s.Path
+		}
+		if t.pts != "" && over != "" && strings.HasPrefix(ptmx+"/", over+"/") {
+			return refuse("a terminal for the payload", e.From+" covers /"+over+", where its pseudo-terminal would be", "leave that out, or --tty never")
+		}
+	}
+	if s, err := c.view.walk("/dev/pts"); err != nil || t.pts == "" || s.path != t.pts {
 		return refuse("a terminal for the payload", "the profile mounts no /dev of the jail's own", "--tty never")
 	}
-	t.master = c.get(Openat{Dir: AtFDCWD, Path: "dev/pts/ptmx", Flags: unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC})
+	t.master = c.get(Openat{Dir: AtFDCWD, Path: ptmx, Flags: unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC})
 	c.add(Ioctl{FD: t.master, Request: tiocsptlck, Data: make([]byte, 4), Text: "[0]"})
 	t.slave = c.get(Ioctl{FD: t.master, Request: tiocgptpeer, Value: unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC, Text: "O_RDWR|O_NOCTTY|O_CLOEXEC"})
 	c.add(Fchown{t.slave, c.id.PayloadUID, c.id.PayloadGID})

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/internal/plantest"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -36,6 +37,25 @@ func TestKeepsToItself(t *testing.T) {
 		var r *plan.Refusal
 		if errors.As(err, &r) != tt.refused || err != nil && r == nil {
 			t.Errorf("%s, %s: %v, want a refusal: %v", tt.keep, tt.name, err, tt.refused)
+		}
+	}
+}
+
+// TestWhoseID: a payload of root's has an id of its own without a range, and lacks
+// nothing; one of alice's without a range has hers.
+func TestWhoseID(t *testing.T) {
+	for name, tt := range map[string]struct {
+		host *plan.Host
+		want plan.Note
+	}{
+		"root":  {plantest.Root(), plan.Note{Text: "the payload is host uid 1878982656: no subordinate user ids for root in /etc/subuid"}},
+		"alice": {plantest.NoSubordinate(), plan.Note{Feature: plan.FeatureSubID, Text: "the payload runs under your own id: no subordinate user ids for alice in /etc/subuid"}},
+	} {
+		spec := strict()
+		plantest.Look(spec, tt.host)
+		p := compile(t, spec, tt.host)
+		if !slices.Contains(p.Notes, tt.want) {
+			t.Errorf("%s: notes %q, want %q", name, p.Notes, tt.want)
 		}
 	}
 }
@@ -87,8 +107,7 @@ func TestPipesOneWay(t *testing.T) {
 	}
 }
 
-// TestTiedFilter runs the filter of a payload that is PID 1 in x/net/bpf's
-// machine, whose loads are of big endian.
+// TestTiedFilter runs the filter of a payload that is PID 1.
 func TestTiedFilter(t *testing.T) {
 	native, compat := uint32(unix.AUDIT_ARCH_X86_64), uint32(unix.AUDIT_ARCH_I386)
 	if runtime.GOARCH == "arm64" {
@@ -105,14 +124,7 @@ func TestTiedFilter(t *testing.T) {
 			Op: binary.NativeEndian.Uint16(text), Jt: text[2], Jf: text[3], K: binary.NativeEndian.Uint32(text[4:]),
 		})
 	}
-	list, ok := bpf.Disassemble(raw)
-	if !ok {
-		t.Fatalf("not all is known: %v", list)
-	}
-	vm, err := bpf.NewVM(list)
-	if err != nil {
-		t.Fatal(err)
-	}
+	vm := bpftest.New(t, raw)
 	const kill, cont, name = uint32(unix.SIGKILL), uint32(unix.SIGCONT), uint32(unix.PR_SET_NAME)
 	allow, refuse := uint32(unix.SECCOMP_RET_ALLOW), unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM)
 	for _, tt := range []struct {
@@ -130,14 +142,9 @@ func TestTiedFilter(t *testing.T) {
 		{compat, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, allow},
 		{0, unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, 0, allow},
 	} {
-		data := make([]byte, 64)
-		binary.BigEndian.PutUint32(data[0:], tt.nr)
-		binary.BigEndian.PutUint32(data[4:], tt.arch)
-		binary.BigEndian.PutUint32(data[16:], tt.option)
-		binary.BigEndian.PutUint32(data[24:], tt.arg)
-		got, err := vm.Run(data)
-		if err != nil || uint32(got) != tt.want {
-			t.Errorf("arch %#x nr %d option %d arg %d: %#x, %v, want %#x", tt.arch, tt.nr, tt.option, tt.arg, got, err, tt.want)
+		got := vm.Run(bpftest.Call(tt.arch, tt.nr, uint64(tt.option), uint64(tt.arg)))
+		if got != tt.want {
+			t.Errorf("arch %#x nr %d option %d arg %d: %#x, want %#x", tt.arch, tt.nr, tt.option, tt.arg, got, tt.want)
 		}
 	}
 }

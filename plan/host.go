@@ -25,8 +25,12 @@ type Spec struct {
 	// StopSignal is what a payload that is to end is sent; 0: SIGTERM.
 	StopSignal unix.Signal
 	TTY        TTY
-	KeepFDs    []int // descriptors of the caller's that the payload gets as well
-	Cgroup     cgroupdelegate.Source
+	Denials    Denials
+	// Look makes the filter ask about execve(2), so that the payload can be looked
+	// at before its first.
+	Look    bool
+	KeepFDs []int // descriptors of the caller's that the payload gets as well
+	Cgroup  cgroupdelegate.Source
 	// CgroupNote is why an earlier attempt at a cgroup failed, where this is
 	// the second one, without.
 	CgroupNote string
@@ -38,6 +42,16 @@ type Filter struct {
 	Program []byte
 	Flags   uint32 // SECCOMP_FILTER_FLAG_*
 }
+
+// Denials is whether the supervisor learns what the filter refuses.
+type Denials uint8
+
+// The ways. What is traced are calls that fail for another reason, too.
+const (
+	DenialsAuto Denials = iota
+	DenialsOff
+	DenialsTrace
+)
 
 // Host is what Compile needs to know of the machine, the caller and the files
 // that a Spec names. It is a value: a test writes one by hand, package host
@@ -59,6 +73,7 @@ type Host struct {
 
 	LastCap  caps.Cap // /proc/sys/kernel/cap_last_cap
 	Landlock int      // the ABI of landlock(7); 0: not there, or not enabled
+	Listener bool     // a filter may have a listener: none above this process has
 	// ProcCovered are the mounts on top of parts of this host's /proc. Inside
 	// a user namespace they cannot be taken off, and while they cover
 	// something the kernel refuses a new proc (fs/namespace.c:mount_too_revealing).
@@ -73,6 +88,11 @@ type Host struct {
 	Machine    cgroupdelegate.Machine
 	OOMScore   int   // oom_score_adj of the supervisor, proc(5)
 	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
+
+	// Ignored are the signals that were ignored when the supervisor's program was
+	// started, bit n-1 for signal n: nohup(1) does that to SIGHUP, a shell without
+	// job control to SIGINT and SIGQUIT of what it starts in the background.
+	Ignored uint64
 
 	Stdio    [3]Stdio
 	Kept     map[int]Stdio // what Spec.KeepFDs are

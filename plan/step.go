@@ -148,6 +148,17 @@ type Plan struct {
 	// Namespaces are the CLONE_NEW* flags of those that the payload is in and
 	// the caller is not.
 	Namespaces uint64
+	// Init is init's process id, Status the eventfd to which PID 1 writes the
+	// payload's status, Leaf the directory of the jail's cgroup and Events its
+	// memory.events: 0 where there is none. Payload is the payload's process id inside.
+	Init, Status, Leaf, Events FD
+	Payload                    int
+	// Listener is whom the payload's filter asks about a call that the policy
+	// does not allow, and Filter the policy's own program, which has the answer.
+	// Where nobody listens, Unwatched says why.
+	Listener  FD
+	Filter    []byte
+	Unwatched string
 	// Results is how many FDs stand for results.
 	Results int
 

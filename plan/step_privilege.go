@@ -206,7 +206,8 @@ func (s LandlockRestrictSelf) Write(w Writer) {
 }
 
 // SetFilter is seccomp(2) SECCOMP_SET_MODE_FILTER: from here on every call of
-// the process is judged by the filter.
+// the process is judged by the filter. With SECCOMP_FILTER_FLAG_NEW_LISTENER the
+// result is a descriptor, closed on execve, of whom the filter asks.
 type SetFilter struct {
 	Name    string // the policy it was compiled from
 	Program []byte // struct sock_filter, 8 bytes each, native byte order
@@ -217,6 +218,8 @@ var filterFlags = []Name{
 	{unix.SECCOMP_FILTER_FLAG_TSYNC, "SECCOMP_FILTER_FLAG_TSYNC"},
 	{unix.SECCOMP_FILTER_FLAG_LOG, "SECCOMP_FILTER_FLAG_LOG"},
 	{unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, "SECCOMP_FILTER_FLAG_SPEC_ALLOW"},
+	{unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, "SECCOMP_FILTER_FLAG_NEW_LISTENER"},
+	{unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"},
 }
 
 func (s SetFilter) Write(w Writer) {

@@ -38,6 +38,14 @@ func Builtin(name string) (*Profile, bool) {
 	return nil, false
 }
 
+// From is where Load finds a profile: "built-in", or the file as it was named.
+func From(nameOrFile string) string {
+	if _, ok := Builtin(nameOrFile); ok {
+		return "built-in"
+	}
+	return nameOrFile
+}
+
 // Load returns the built-in profile of that name or, for a word with a slash
 // in it or a name that ends in .toml, the profile in that file.
 func Load(nameOrFile string) (*Profile, error) {

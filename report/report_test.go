@@ -2,11 +2,13 @@ package report_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -27,35 +29,36 @@ func schema(t *testing.T) *jsonschema.Schema {
 
 // whole has every field, none of which is zero.
 func whole() *report.Report {
-	status := 0
-	r := &report.Report{
-		Status: &status, Error: &report.Failure{}, Usage: &report.Usage{}, Degraded: []report.Note{{}}, Limits: []report.Limit{{}},
-	}
-	for _, v := range []any{r, r.Error, r.Usage, &r.Degraded[0], &r.Limits[0]} {
-		fill(reflect.ValueOf(v).Elem())
-	}
+	r := &report.Report{}
+	fill(reflect.ValueOf(r).Elem())
 	r.Version, r.Reason, r.PID1 = report.Version, "setup-failed", "init"
-	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By = "init", "cgroup", "cgroup", "rusage"
+	r.Error.Stage, r.Degraded[0].Feature, r.Limits[0].By, r.Usage.By, r.Plan[0].Stage, r.Failures.Calls[0].Wall = "init", "cgroup", "cgroup", "rusage", "init", "view"
 	return r
 }
 
 func fill(v reflect.Value) {
-	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
-		case reflect.String:
-			f.SetString("x")
-		case reflect.Bool:
-			f.SetBool(true)
-		case reflect.Int, reflect.Int64:
-			f.SetInt(1)
-		case reflect.Uint64:
-			f.SetUint(1)
-		case reflect.Float64:
-			f.SetFloat(0.5)
-		case reflect.Slice:
-			if f.Type().Elem().Kind() == reflect.String {
-				f.Set(reflect.ValueOf([]string{"x"}))
-			}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Uint64:
+		v.SetUint(1)
+	case reflect.Float64:
+		v.SetFloat(0.5)
+	case reflect.Map: // its keys are no names of the schema's
+		v.Set(reflect.MakeMap(v.Type()))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
 		}
 	}
 }
@@ -77,7 +80,7 @@ func write(t *testing.T, r *report.Report) string {
 }
 
 func TestSchema(t *testing.T) {
-	least := &report.Report{Version: report.Version, Reason: "exited", Command: []string{"true"}, Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}}
+	least := &report.Report{Version: report.Version, Reason: "exited", Command: []string{"true"}, Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}, Plan: []report.Step{}, Denials: report.Denials{Calls: []report.Denial{}}}
 	for name, r := range map[string]*report.Report{"whole": whole(), "least": least} {
 		text, err := os.ReadFile(write(t, r))
 		if err != nil {
@@ -156,14 +159,48 @@ func TestNothingHalf(t *testing.T) {
 	if err := os.Mkdir(name, 0o755); err != nil { // rename(2) of a file onto it is EISDIR
 		t.Fatal(err)
 	}
-	if err := f.Write(whole()); err == nil {
-		t.Error("Write put a file in place of a directory")
+	var e *report.Error
+	if err := f.Write(whole()); !errors.As(err, &e) || !errors.Is(err, syscall.EISDIR) || !strings.HasPrefix(e.Call, `renameat(AT_FDCWD, "`) {
+		t.Errorf("Write in place of a directory: %v", err)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 1 {
 		t.Errorf("left in the directory: %v, %v", left, err)
 	}
-	if _, err := report.Create(filepath.Join(dir, "none", "r.json")); err == nil {
-		t.Error("Create made a file in no directory")
+}
+
+// TestCreateRefuses: what cannot be written shows before anything is run, with
+// the call that the kernel refused, and nothing is made.
+func TestCreateRefuses(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := errors.Join(os.Mkdir("dir", 0o755), os.WriteFile("file", nil, 0o644), os.Symlink("loop", "loop")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, call string
+		errno      syscall.Errno
+	}{
+		{"dir", `open("dir", O_WRONLY|O_CLOEXEC)`, syscall.EISDIR},
+		{".", `open(".", O_WRONLY|O_CLOEXEC)`, syscall.EISDIR},
+		{"/", `open("/", O_WRONLY|O_CREAT|O_CLOEXEC)`, syscall.EISDIR},
+		{"dir/", `open("dir/", O_WRONLY|O_CREAT|O_CLOEXEC)`, syscall.EISDIR},
+		{"none/", `open("none/", O_WRONLY|O_CREAT|O_CLOEXEC)`, syscall.EISDIR},
+		{"none/r.json", `open("none/.r.json.`, syscall.ENOENT},
+		{"file/r.json", `stat("file/r.json")`, syscall.ENOTDIR},
+		{"loop", `stat("loop")`, syscall.ELOOP},
+		{strings.Repeat("x", 256), `stat("xxx`, syscall.ENAMETOOLONG},
+	} {
+		_, err := report.Create(tt.name)
+		var e *report.Error
+		if !errors.As(err, &e) || !strings.HasPrefix(e.Call, tt.call) || !errors.Is(err, tt.errno) {
+			t.Errorf("Create(%q): %v, want %s: %v", tt.name, err, tt.call, tt.errno)
+		}
+	}
+	if _, err := report.Create("/dev/null"); !errors.Is(err, report.ErrNoFile) {
+		t.Errorf("Create(/dev/null): %v", err)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) != 3 {
+		t.Errorf("left in the directory: %v, %v", left, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 	"github.com/Emmanuel326/procjail/seccomp/entry"
 )
 
@@ -90,25 +91,16 @@ func TestLoadNameOrFile(t *testing.T) {
 func TestLoadLeaksNoDescriptor(t *testing.T) {
 	b := newBench(t)
 	b.load()
-	before := descriptors(t)
+	before := kerneltest.Descriptors(t)
 	for range 3 {
 		os.RemoveAll(b.root)
 		b.load()
 		b.load()
 		Load("/nonexistent/policy", b.opt)
 	}
-	if after := descriptors(t); after != before {
+	if after := kerneltest.Descriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
 }
 
 func TestKernelVersion(t *testing.T) {

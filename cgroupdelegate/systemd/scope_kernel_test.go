@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
 // TestKernelScope asks the user's own service manager, on its socket and over the bus, and compares with what
@@ -72,12 +74,12 @@ func scopeEndsWithItsProcess(ctx context.Context, t *testing.T, addr Address) {
 	if err := job.Wait(ctx); err != nil {
 		t.Fatal(err)
 	}
-	cgroup := cgroupOf(t, cmd.Process.Pid)
+	cgroup := kerneltest.CgroupOf(t, cmd.Process.Pid)
 	t.Log(cgroup)
 	if !strings.HasSuffix(cgroup, "/"+scope.Name) {
 		t.Errorf("the process is in %s, want .../%s", cgroup, scope.Name)
 	}
-	if err := os.Mkdir("/sys/fs/cgroup"+cgroup+"/child", 0o755); err != nil {
+	if err := os.Mkdir(cgroup+"/child", 0o755); err != nil {
 		t.Errorf("the scope is not delegated: %v", err)
 	}
 	units, err := m.ListUnits(ctx, "procjail-test-*.scope")
@@ -96,7 +98,7 @@ func scopeEndsWithItsProcess(ctx context.Context, t *testing.T, addr Address) {
 	cmd.Wait()
 	eventually(func() bool {
 		units, err = m.ListUnits(ctx, scope.Name)
-		_, stat := os.Stat("/sys/fs/cgroup" + cgroup)
+		_, stat := os.Stat(cgroup)
 		return err == nil && len(units) == 0 && errors.Is(stat, os.ErrNotExist)
 	}, func() { t.Errorf("a second after its last process the scope is %v, %v", units, err) })
 }
@@ -177,19 +179,6 @@ func startTime(ctx context.Context, t *testing.T, addr Address) {
 		t.Fatal(err)
 	}
 	t.Logf("connected after %v, StartTransientUnit returned after %v, JobRemoved came after %v", dialed, replied, time.Since(begin))
-}
-
-func cgroupOf(t *testing.T, pid int) string {
-	t.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "0::")
-	if !ok {
-		t.Fatalf("no cgroup v2: %q", text)
-	}
-	return line
 }
 
 // eventually waits a second for something to be so.

@@ -49,7 +49,12 @@ var hosts = []struct {
 		return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("0"), 0)
 	}, []string{"true"}, nil},
 	{"no newuidmap", false, func(dir string) error { return cover("/usr/bin/newuidmap", filepath.Join(dir, "missing")) }, []string{"--id", "subid", "true"}, nil},
-	{"newuidmap without set-user-ID", false, func(dir string) error { return copyOver(dir, "/usr/bin/newuidmap") }, []string{"--id", "subid", "true"}, nil},
+	{"newuidmap without set-user-ID", false, func(dir string) error {
+		if err := tmpfs(dir, ""); err != nil { // /tmp may have nosuid
+			return err
+		}
+		return copyOver(dir, "/usr/bin/newuidmap")
+	}, []string{"--id", "subid", "true"}, nil},
 	{"no subordinate ids", true, subids(""), []string{"--id", "subid", "true"}, nil},
 	{"subordinate ids of others", true, subids("alice:100000:65536\n"), []string{"--id", "subid", "true"}, nil},
 	{"subordinate ids that are not here", true, subids("root:100000:65536\n"), []string{"--id", "subid", "true"}, nil},
@@ -107,6 +112,8 @@ var hosts = []struct {
 	{"a script with the line ends of DOS", false, func(string) error {
 		return program("#!/bin/sh\r\n", 0)
 	}, []string{"/mnt/program"}, nil},
+	{"no mount left", false, fullOfMounts, []string{"--id", "self", "true"}, nil},
+	{"user namespaces as deep as they go", false, deepest, []string{"--id", "self", "true"}, nil},
 	{"many mounts", false, manyMounts, []string{"--ro", "/mnt", "true"}, nil},
 	{"one network namespace too many", true, func(string) error {
 		// It ends with this process, which becomes procjail.
@@ -196,6 +203,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "cannot make the host:", becomeProcjail(name))
 		os.Exit(99)
 	}
+	unix.Umask(0o022) // a login may have another, and modes are in the goldens
 	os.Exit(m.Run())
 }
 
@@ -328,7 +336,12 @@ func becomeProcjail(name string) error {
 		return err
 	}
 	env := []string{"PATH=/usr/bin:/bin", "HOME=" + os.Getenv("HOME"), "XDG_STATE_HOME=" + os.Getenv("XDG_STATE_HOME")}
-	argv := append([]string{"procjail"}, os.Args[1:]...)
+	// What a systemd can give is none of these hosts' own: test/limits.
+	argv := []string{"procjail", "--cgroup", "off"}
+	if os.Args[1] == "doctor" {
+		argv = argv[:1]
+	}
+	argv = append(argv, os.Args[1:]...)
 	return execFD(int(bin.Fd()), argv, env)
 }
 
@@ -518,6 +531,63 @@ func landlock(size uintptr, word int, right uint64) error {
 		return os.NewSyscallError("landlock_restrict_self", e)
 	}
 	return nil
+}
+
+// fullOfMounts makes as many mounts as this mount namespace may have
+// (fs.mount-max, which is for each by itself): a recursive bind of a tree into
+// itself doubles it, and what is then missing is made of smaller ones.
+func fullOfMounts(string) error {
+	const top = "/mnt"
+	if err := tmpfs(top, ""); err != nil {
+		return err
+	}
+	sizes := 0 // top/N holds 2^N of them
+	made := 0
+	grow := func(from string) error {
+		to := fmt.Sprintf("%s/%d", top, made)
+		if err := os.Mkdir(to, 0o755); err != nil {
+			return err
+		}
+		err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, "")
+		if err == nil {
+			made++
+			return nil
+		}
+		return errors.Join(err, os.Remove(to))
+	}
+	for ; sizes < 22; sizes++ {
+		if err := grow(top); errors.Is(err, unix.ENOSPC) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	for size := sizes - 1; size >= 0; size-- {
+		for {
+			err := grow(fmt.Sprintf("%s/%d", top, size))
+			if errors.Is(err, unix.ENOSPC) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deepest becomes procjail in a user namespace in which no other can be made
+// (kernel/user_namespace.c:create_user_ns). unshare(2) of one is for a process of
+// one thread, so that a script does it.
+func deepest(dir string) error {
+	const text = `unshare --user --map-current-user true 2>/dev/null && exec unshare --user --map-current-user sh "$0" "$@"
+exec "$@"`
+	script := filepath.Join(dir, "deepest")
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+		return err
+	}
+	argv := append([]string{"sh", script, os.Getenv("PROCJAIL_TEST_BIN")}, os.Args[1:]...)
+	return os.NewSyscallError("execve", syscall.Exec("/bin/sh", argv, os.Environ()))
 }
 
 // refuse installs a filter of seccomp(2) that answers one call with an errno.

@@ -12,6 +12,7 @@ import (
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/host"
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/internal/units"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
@@ -35,6 +36,10 @@ func (m *manager) connect(f cgroupdelegate.Facts) {
 		return
 	}
 	m.get = sync.OnceValues(func() (*systemd.Manager, error) {
+		const enough = 8 // the runtime's two, the socket, and what else is open meanwhile
+		if err := sys.SpareDescriptors(enough); err != nil {
+			return nil, err
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), dialTime)
 		defer cancel()
 		return systemd.Dial(ctx, host.Managers(f.Manager))
@@ -91,6 +96,9 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 		}
 		if len(list) > 0 {
 			text += "; largest: " + strings.Join(list, ", ")
+		}
+		if res.Shmem > u.MemoryPeak/4 && res.Shmem > 1<<20 {
+			text += "; " + megabytes(res.Shmem) + " of it in files in memory (tmpfs, shared memory)"
 		}
 		say("oom", text)
 		if u.MemoryMax > 0 {

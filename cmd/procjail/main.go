@@ -76,17 +76,25 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 		opt.stopping.CPUTime = time.Duration(n) * time.Second
 	}
 	planned := time.Since(began)
-	res, err := launch.Run(p, launch.Options{Progress: opt.progress(p), Steps: opt.verbose, Manager: systemd.get, Stopping: opt.stopping})
+	tell, told := opt.denied(spec.Filter.Name)
+	met := opt.met(spec, p)
+	res, err := launch.Run(p, launch.Options{
+		Progress: opt.progress(p), Steps: opt.verbose || opt.reportFile != "", Manager: systemd.get, Stopping: opt.stopping,
+		Denied: tell, Before: opt.before(), Trace: opt.trace, Failed: met.failed,
+	})
+	told()
+	opt.steps(p, res.Steps)
 	if err != nil {
 		if withoutCgroup(spec, err) {
 			return opt.start(spec, facts, systemd)
 		}
 		return opt.failedStep(err, facts, p)
 	}
-	opt.ran(res)
+	opt.ran(spec, p, res)
+	opt.report.Failures = met.report(res)
 	opt.sayTimes(p, res, planned)
 	opt.sayUsage(spec, res)
-	opt.ended(spec, res)
+	opt.ended(spec, res, met)
 	if res.Reason == launch.Timeout || res.Reason == launch.CPUTime {
 		return 124
 	}

@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
-	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -34,13 +32,16 @@ type options struct {
 	dryRun   bool
 	verbose  bool
 	quiet    bool
+	trace    bool
 	stopping launch.Stopping
 
 	reportFile string
+	status     statusFDs
 	report     report.Report
 	require    []string
 	allow      []string
 	overlays   []string // where the changes of --overlay are kept
+	noted      []string // which a second start, without a cgroup, need not say again
 	done       bool     // --help or --version has been answered
 }
 
@@ -173,9 +174,19 @@ func (o *options) flags() *pflag.FlagSet {
 		p, err := profiles.ParsePID1(s)
 		return func(spec *plan.Spec) { spec.Init = p }, err
 	}), "pid1", "")
+	fs.Var(o.change("when", func(s string) (func(*plan.Spec), error) {
+		d, ok := map[string]plan.Denials{"auto": plan.DenialsAuto, "off": plan.DenialsOff}[s]
+		if !ok {
+			return nil, fmt.Errorf("%q: want auto or off", s)
+		}
+		return func(spec *plan.Spec) { spec.Denials = d }, nil
+	}), "denials", "")
+	fs.BoolVar(&o.trace, "trace-denials", false, "")
 	fs.Var((*words)(&o.require), "require", "")
 	fs.Var((*words)(&o.allow), "allow-degraded", "")
 	fs.StringVar(&o.reportFile, "report", "", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) { return noChange, o.status.parse(s, &o.status.status) }), "json-status-fd", "")
+	fs.Var(o.change("fd", func(s string) (func(*plan.Spec), error) { return noChange, o.status.parse(s, &o.status.info) }), "info-fd", "")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "")
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "")
@@ -194,95 +205,12 @@ func (w *words) Set(s string) error {
 	return nil
 }
 
+// noChange is an option's that is not about the Spec.
+func noChange(*plan.Spec) {}
+
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
-
-// endFlags declares the options for how and when a payload is made to end.
-func (o *options) endFlags(fs *pflag.FlagSet) {
-	o.stopping.Grace = 10 * time.Second
-	duration := func(name string, least time.Duration, to *time.Duration) {
-		fs.Var(o.change("time", func(s string) (func(*plan.Spec), error) {
-			d, err := time.ParseDuration(s)
-			if err != nil || d < least {
-				return nil, fmt.Errorf("time %q: want one such as 500ms, 90s or 1h30m", s)
-			}
-			*to = d
-			return func(*plan.Spec) {}, nil
-		}), name, "")
-	}
-	duration("timeout", time.Millisecond, &o.stopping.Timeout)
-	duration("stop-timeout", 0, &o.stopping.Grace)
-	fs.Var(o.change("time", func(s string) (func(*plan.Spec), error) {
-		n, err := profiles.ParseSeconds(s)
-		return func(spec *plan.Spec) { spec.Limits.CPUTime = n }, err
-	}), "cpu-time", "")
-	fs.Var(o.change("signal", func(s string) (func(*plan.Spec), error) {
-		sig, err := parseSignal(s)
-		o.stopping.Signal = sig
-		return func(spec *plan.Spec) { spec.StopSignal = sig }, err
-	}), "stop-signal", "")
-}
-
-// parseSignal reads a signal's name, with or without SIG, or its number.
-func parseSignal(s string) (unix.Signal, error) {
-	if n, err := strconv.ParseUint(s, 10, 7); err == nil && n >= 1 && n <= 64 {
-		return unix.Signal(n), nil
-	}
-	name := strings.ToUpper(s)
-	if !strings.HasPrefix(name, "SIG") {
-		name = "SIG" + name
-	}
-	if n, ok := strings.CutPrefix(name, "SIGRTMIN"); ok {
-		plus, err := strconv.ParseUint("0"+strings.TrimPrefix(n, "+"), 10, 7)
-		if err == nil && 34+plus <= 64 {
-			return unix.Signal(34 + plus), nil
-		}
-	}
-	if sig := unix.SignalNum(name); sig != 0 {
-		return sig, nil
-	}
-	return 0, fmt.Errorf("%q: want a signal such as TERM, SIGINT, RTMIN+3 or 15", s)
-}
-
-// limitFlags declares the options for what the jail may use.
-func (o *options) limitFlags(fs *pflag.FlagSet) {
-	limit := func(name, kind string, parse func(string) (func(*cgroupdelegate.Limits), error)) {
-		fs.Var(o.change(kind, func(s string) (func(*plan.Spec), error) {
-			f, err := parse(s)
-			return func(spec *plan.Spec) { f(&spec.Limits.Limits) }, err
-		}), name, "")
-	}
-	limit("memory", "size", func(s string) (func(*cgroupdelegate.Limits), error) {
-		n, err := cgroupdelegate.ParseMemory(s)
-		return func(l *cgroupdelegate.Limits) { l.SetMemory(n) }, err
-	})
-	limit("memory-swap", "size", func(s string) (func(*cgroupdelegate.Limits), error) {
-		n, err := cgroupdelegate.ParseMemorySwap(s)
-		return func(l *cgroupdelegate.Limits) { l.MemorySwap = n }, err
-	})
-	limit("cpus", "count", func(s string) (func(*cgroupdelegate.Limits), error) {
-		n, err := cgroupdelegate.ParseCPUs(s)
-		return func(l *cgroupdelegate.Limits) { l.CPUs = n }, err
-	})
-	limit("pids", "count", func(s string) (func(*cgroupdelegate.Limits), error) {
-		n, err := cgroupdelegate.ParsePids(s)
-		return func(l *cgroupdelegate.Limits) { l.SetPids(n) }, err
-	})
-	limit("io-max", "limits", func(s string) (func(*cgroupdelegate.Limits), error) {
-		d, err := cgroupdelegate.ParseIOMax(s)
-		return func(l *cgroupdelegate.Limits) { l.IO = append(l.IO, d) }, err
-	})
-	fs.VarP(o.change("property", func(s string) (func(*plan.Spec), error) {
-		// What is wrong with it shows on any limits.
-		err := new(cgroupdelegate.Limits).Property(s)
-		return func(spec *plan.Spec) { _ = spec.Limits.Property(s) }, err
-	}), "property", "P", "")
-	fs.Var(o.change("cgroup", func(s string) (func(*plan.Spec), error) {
-		source, err := cgroupdelegate.ParseSource(s)
-		return func(spec *plan.Spec) { spec.Cgroup = source }, err
-	}), "cgroup", "")
-}
 
 // option is a pflag.Value that turns its argument into a change of the Spec.
 type option struct {
@@ -433,9 +361,12 @@ func (o *options) spec() (*plan.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true}
+	s := &plan.Spec{Profile: *p, Argv: o.argv, InitImage: launch.InitImage(), Forward: true, Look: o.reportFile != "" || o.status.wanted()}
 	for _, f := range o.changes {
 		f(s)
+	}
+	if o.trace {
+		s.Denials = plan.DenialsTrace
 	}
 	if o.rootfs != "" {
 		if s.Rootfs, err = hostPath(o.rootfs); err != nil {

@@ -88,16 +88,18 @@ func (o *options) degraded(p *plan.Plan) int {
 		return 0
 	}
 	for _, n := range p.Notes {
-		if n.Feature == "" || !slices.Contains(o.allow, string(n.Feature)) {
-			say("note", n.Text)
+		if n.Feature != "" && slices.Contains(o.allow, string(n.Feature)) || slices.Contains(o.noted, n.Text) {
+			continue
 		}
+		o.noted = append(o.noted, n.Text)
+		say("note", n.Text)
 	}
 	return 0
 }
 
 // ended tells what became of the payload where its status does not, and where
 // an overlay's changes are.
-func (o *options) ended(spec *plan.Spec, res launch.Result) {
+func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
 	for _, err := range res.Left {
 		say("error", err.Error())
 	}
@@ -106,6 +108,13 @@ func (o *options) ended(spec *plan.Spec, res launch.Result) {
 	}
 	sayEnd(spec, res, o.stopping)
 	sayCgroup(spec, res)
+	sayDeath(spec, res)
+	o.sayOthers(res)
+	if res.Status != 0 && !res.Killed {
+		sayFull(res)
+		sayDenied(spec, &res.Denied)
+		met.say(res)
+	}
 	for _, dir := range o.overlays {
 		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,20 +18,36 @@ import (
 
 // reported runs f and writes what became of it to --report's file.
 func (o *options) reported(f func() int) int {
+	code := o.written(f)
+	if o.status.wanted() {
+		last := finished{ExitCode: code, Reason: o.report.Reason, Signal: o.report.Signal}
+		if e := o.report.Error; e != nil {
+			last.Error = e.Message
+		}
+		if last.Reason == "" {
+			last.Reason = "setup-failed"
+		}
+		o.status.finished(last)
+	}
+	return code
+}
+
+// written runs f and writes --report's file.
+func (o *options) written(f func() int) int {
 	if o.reportFile == "" {
 		return f()
 	}
 	file, err := report.Create(o.reportFile)
 	if err != nil {
-		return fail(fmt.Errorf("--report: %w", err))
+		return failReport(o.reportFile, err)
 	}
 	o.report = report.Report{
 		Version: report.Version, Procjail: version, Command: o.argv, Profile: o.profile, Reason: "setup-failed",
-		Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{},
+		Source: profiles.From(o.profile), Plan: []report.Step{}, Degraded: []report.Note{}, Limits: []report.Limit{}, Left: []string{}, Denials: report.Denials{Calls: []report.Denial{}},
 	}
 	o.report.ExitCode = f()
 	if err := file.Write(&o.report); err != nil {
-		return fail(fmt.Errorf("--report: %w", err))
+		return failReport(o.reportFile, err)
 	}
 	return o.report.ExitCode
 }
@@ -61,6 +79,47 @@ func (o *options) failedStep(err error, h *plan.Host, p *plan.Plan) int {
 	return code
 }
 
+// steps notes the plan, and what became of it.
+func (o *options) steps(p *plan.Plan, list []launch.Step) {
+	if o.reportFile == "" {
+		return
+	}
+	o.report.Plan = make([]report.Step, len(p.Entries))
+	before := make(map[plan.Stage]time.Duration)
+	for i, e := range p.Entries {
+		s := report.Step{Stage: e.Stage.String(), Call: withoutValues(e).String(), From: e.From}
+		if i < len(list) && list[i].Reached {
+			at, took := list[i].At.Seconds(), max(list[i].At-before[e.Stage], 0).Seconds()
+			s.Result, s.At, s.Took = &list[i].Result, &at, &took
+			before[e.Stage] = list[i].At
+		}
+		o.report.Plan[i] = s
+	}
+}
+
+// withoutValues is an entry without the values of the environment: others may
+// read a report.
+func withoutValues(e plan.Entry) plan.Entry {
+	if s, ok := e.Step.(plan.Execve); ok {
+		s.Env = slices.Clone(s.Env)
+		for i, kv := range s.Env {
+			key, _, _ := strings.Cut(kv, "=")
+			s.Env[i] = key + "=..."
+		}
+		e.Step = s
+	}
+	return e
+}
+
+// state notes what the kernel shows of the payload before its execve.
+func (o *options) state(s launch.State) {
+	o.report.State = &report.State{
+		Pid: s.Pid, InitPid: s.InitPid, Namespaces: s.Namespaces, UIDMap: strings.Split(s.UIDMap, "\n"), GIDMap: strings.Split(s.GIDMap, "\n"),
+		UIDs: s.UIDs, GIDs: s.GIDs, Groups: s.Groups, Caps: s.Caps, NoNewPrivs: s.NoNewPrivs,
+		Seccomp: s.SeccompMode, Filters: s.SeccompFilters, Cgroup: s.Cgroup, Mounts: s.Mounts,
+	}
+}
+
 // planned notes what the plan says of the jail.
 func (o *options) planned(spec *plan.Spec, p *plan.Plan) {
 	for _, n := range p.Notes {
@@ -73,8 +132,9 @@ func (o *options) planned(spec *plan.Spec, p *plan.Plan) {
 }
 
 // ran notes how a payload ended and what it used.
-func (o *options) ran(res launch.Result) {
+func (o *options) ran(spec *plan.Spec, p *plan.Plan, res launch.Result) {
 	r := &o.report
+	r.Denials = denials(spec, p, res)
 	r.Reason, r.Killed = string(res.Reason), res.Killed
 	if s := res.Status; s.Signaled() {
 		r.Signal = unix.SignalName(s.Signal())
@@ -84,6 +144,10 @@ func (o *options) ran(res launch.Result) {
 	} else {
 		code := s.ExitStatus()
 		r.Status = &code
+	}
+	r.Others, r.Zombies = res.LeftRunning, res.Zombies
+	for _, f := range res.Full {
+		r.Full = append(r.Full, f.Path)
 	}
 	for _, err := range res.Left {
 		r.Left = append(r.Left, err.Error())

@@ -61,7 +61,11 @@ What procjail says:
       --dry-run              print the host's facts and every step; do nothing
   -v, --verbose              print each step as it is made, and the times
   -q, --quiet                only errors
+      --denials auto|off     learn of the calls that the filter refuses
+      --trace-denials        and of those that fail for another reason; slower
       --report FILE          what became of it, as JSON
+      --info-fd N            who and in which namespaces it is, to that descriptor
+      --json-status-fd N     that, and then how it ended
       --version              print the version
   -h, --help                 print this
 

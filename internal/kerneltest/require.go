@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 )
 
 // Feature is something of the host's that a test needs. Its text is the word
@@ -31,6 +33,7 @@ const (
 	Controllers    Feature = "limits"    // that systemd has the controllers cpu, memory and pids
 	Strace         Feature = "strace"    // strace(1), and a ptrace(2) that it may use
 	Compiler       Feature = "cc"        // a C compiler
+	FUSE           Feature = "fuse"      // a /dev/fuse that anybody may open
 )
 
 // probes tell, each by trying, that a feature is there (nil) or what was found.
@@ -44,6 +47,7 @@ var probes = map[Feature]func() error{
 	Controllers:    func() error { return HasControllers("cpu", "memory", "pids") },
 	Strace:         func() error { return exec.Command("strace", "-f", "-o", "/dev/null", "true").Run() },
 	Compiler:       func() error { return lookPath("cc") },
+	FUSE:           probeFUSE,
 }
 
 // found remembers what each probe said, since a host does not change in a run.
@@ -75,13 +79,74 @@ func Unprivileged(t testing.TB) {
 	}
 }
 
+// Begin prepares a test of jails: an ordinary account, what it needs of the host,
+// and that it leaves nothing (Clean).
+func Begin(t testing.TB, features ...Feature) {
+	t.Helper()
+	Unprivileged(t)
+	Require(t, UserNamespaces)
+	Require(t, features...)
+	Clean(t)
+}
+
+// BeginRoot is Begin for a test of jails that root calls. Root's other processes
+// come and go on a host, so that of what a jail could leave it looks for processes.
+func BeginRoot(t testing.TB) {
+	t.Helper()
+	Privileged(t)
+	Require(t, UserNamespaces)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(os.NewSyscallError("prctl", err))
+	}
+	t.Cleanup(func() { NobodyLeft(t) })
+}
+
+// Identities are the two ways in which a payload can be somebody: --id.
+var Identities = []string{"subid", "self"}
+
+// RequireID is Require for what one of Identities needs.
+func RequireID(t testing.TB, id string) {
+	t.Helper()
+	if id == "subid" {
+		Require(t, SubordinateIDs, NewIDMap)
+	}
+}
+
+// EachID begins a test, and runs it, with each of Identities.
+func EachID(t *testing.T, f func(t *testing.T, id string)) {
+	for _, id := range Identities {
+		t.Run(id, func(t *testing.T) {
+			RequireID(t, id)
+			Begin(t)
+			f(t, id)
+		})
+	}
+}
+
+// Privileged skips a test of what root alone may do, unless PROCJAIL_REQUIRE has
+// "root": test/run runs the tests whose names begin with TestRoot a second time, as
+// root.
+func Privileged(t testing.TB) {
+	t.Helper()
+	if uid := os.Geteuid(); uid != 0 {
+		text := fmt.Sprintf("probed geteuid(2), found: %d; test/run runs it as root", uid)
+		if required("root") {
+			t.Fatal(text)
+		}
+		t.Skip(text)
+	}
+}
+
 func missing(t testing.TB, feature Feature, text string) {
 	t.Helper()
-	required := strings.Split(os.Getenv("PROCJAIL_REQUIRE"), ",")
-	if slices.Contains(required, string(feature)) || slices.Contains(required, "all") {
+	if required(string(feature)) || required("all") {
 		t.Fatalf("%s (PROCJAIL_REQUIRE has it)", text)
 	}
 	t.Skip(text)
+}
+
+func required(word string) bool {
+	return slices.Contains(strings.Split(os.Getenv("PROCJAIL_REQUIRE"), ","), word)
 }
 
 func lookPath(names ...string) error {
@@ -134,8 +199,16 @@ func probeLandlock() error {
 	return nil
 }
 
+func probeFUSE() error {
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 func probeCgroup() error {
-	dir, err := ownCgroup()
+	dir, err := cgroupOf(os.Getpid())
 	if err != nil {
 		return err
 	}
@@ -161,8 +234,7 @@ func probeSystemd() error {
 // HasControllers asks for controllers of cgroup v2 that the caller's systemd can
 // give to a scope, by its own cgroup.
 func HasControllers(names ...string) error {
-	uid := os.Getuid()
-	file := fmt.Sprintf("/sys/fs/cgroup/user.slice/user-%d.slice/user@%d.service/cgroup.controllers", uid, uid)
+	file := "/sys/fs/cgroup" + cgroupdelegate.UserManager(os.Getuid()) + "/cgroup.controllers"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -173,24 +245,4 @@ func HasControllers(names ...string) error {
 		}
 	}
 	return nil
-}
-
-// ownCgroup returns the directory of the caller's cgroup v2, by cgroups(7): the
-// line of /proc/self/cgroup that begins with "0::", below where cgroup2 is.
-func ownCgroup() (string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(text)) {
-		if below, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			for _, mount := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-				dir := filepath.Join(mount, below)
-				if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err == nil {
-					return dir, nil
-				}
-			}
-		}
-	}
-	return "", fmt.Errorf("no cgroup v2 in /proc/self/cgroup: %q", text)
 }

@@ -50,10 +50,10 @@ func Ordinary() *plan.Host {
 		},
 		Jail:    "4242-abc",
 		Cgroup:  UserManager(),
-		Machine: cgroupdelegate.Machine{Memory: 16 << 30, Pids: 1 << 22, Disks: map[string]string{"/dev/sda": "8:0"}},
+		Machine: cgroupdelegate.Machine{Memory: 16 << 30, Pids: 1 << 22, Disks: disks},
 		Groups:  1, Home: "/home/alice", Cwd: "/home/alice/src",
 		Monotonic: 86400, Boottime: 90000,
-		LastCap: caps.CheckpointRestore, Landlock: 6,
+		LastCap: caps.CheckpointRestore, Landlock: 6, Listener: true,
 		Nofile: 1 << 20, Nproc: 31000, Core: profiles.Unlimited, Data: profiles.Unlimited,
 		Stdio: [3]plan.Stdio{
 			{Open: true, Read: true, Kind: plan.Device},
@@ -101,6 +101,15 @@ func Root() *plan.Host {
 		Socket: "/run/systemd/private", Direct: true, Controllers: []string{"cpuset", "cpu", "io", "memory", "pids"},
 	}
 	return h
+}
+
+// disks are those of Ordinary that a limit may name.
+var disks = map[string]cgroupdelegate.Disk{
+	"/dev/sda":     {Number: "8:0"},
+	"/srv/none":    {Err: unix.ENOENT},
+	"/srv/secret":  {Err: unix.EACCES},
+	"/run":         {Unnamed: true},
+	"/dev/unknown": {},
 }
 
 // files are those of Ordinary that a plan may ask for.

@@ -35,6 +35,18 @@ func (s Stat) IsDir() bool { return s.Mode&unix.S_IFMT == unix.S_IFDIR }
 // IsRegular reports whether it is a regular file.
 func (s Stat) IsRegular() bool { return s.Mode&unix.S_IFMT == unix.S_IFREG }
 
+// Names calls getdents64(2) for the names in a directory, in no order; none where it
+// cannot be read.
+func Names(dir string) []string {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(-1)
+	return names
+}
+
 // StatPath calls stat(2): symbolic links are followed.
 func StatPath(path string) (Stat, error) {
 	var s unix.Stat_t
@@ -188,4 +200,36 @@ func MoveProcesses(dir int, from, to string) error {
 		}
 	}
 	return &os.PathError{Op: "write", Path: to, Err: unix.EBUSY}
+}
+
+// StatInRoot calls openat2(2) with RESOLVE_IN_ROOT and O_PATH, and fstat(2): what name
+// is for a process whose root directory is root.
+func StatInRoot(root, name string) (Stat, error) {
+	dir, err := Openat(unix.AT_FDCWD, root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return Stat{}, err
+	}
+	defer Close(dir)
+	fd, err := unix.Openat2(dir, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
+	if err != nil {
+		return Stat{}, &os.PathError{Op: "openat2", Path: name, Err: err}
+	}
+	defer Close(fd)
+	return StatFD(fd)
+}
+
+// OpenPath calls openat(2) with O_PATH, for a path of which the last part is no
+// symbolic link.
+func OpenPath(path string) (int, error) {
+	return Openat(unix.AT_FDCWD, path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+}
+
+// Room calls fstatfs(2): how large the file system is in bytes and in inodes, and
+// whether nothing is left of either.
+func Room(fd int) (size uint64, noRoom bool, inodes uint64, noInodes bool) {
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(fd, &s); err != nil {
+		return 0, false, 0, false
+	}
+	return s.Blocks * uint64(s.Bsize), s.Blocks > 0 && s.Bavail == 0, s.Files, s.Files > 0 && s.Ffree == 0
 }

@@ -94,6 +94,13 @@ func OpenMode(fd int) (mode int, path bool, err error) {
 	return n & unix.O_ACCMODE, n&unix.O_PATH != 0, nil
 }
 
+// Inherited tells by fcntl(2) F_GETFD whether a descriptor came through execve(2):
+// whatever this program opens itself has FD_CLOEXEC.
+func Inherited(fd int) bool {
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && n&unix.FD_CLOEXEC == 0
+}
+
 // Readable calls faccessat2(2) with the effective ids.
 func Readable(path string) bool {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil

@@ -7,7 +7,6 @@ package sys
 import (
 	"os"
 	"runtime"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -59,27 +58,36 @@ func PidfdSendSignal(pidfd int, sig unix.Signal) error {
 // closed the descriptor in any case.
 func Close(fd int) { _ = unix.Close(fd) }
 
-// PollShortly calls ppoll(2) on a descriptor for at most 8 ms, without a word to
-// the Go scheduler: handing its processor over and asking for it back costs
+// PollShortly calls ppoll(2) on two descriptors for at most 4 ms, without a word
+// to the Go scheduler: handing its processor over and asking for it back costs
 // more than a short wait. 10 ms is when the runtime would want it back. It
-// reports whether there is something to read.
-func PollShortly(fd int) bool {
-	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	wait := unix.Timespec{Nsec: 8e6}
-	n, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
-	return e == 0 && n == 1
+// reports whether there is something to read from the first. Something to read
+// from the other, which may be 0 for none, ends the wait as well.
+func PollShortly(fd, other int) bool {
+	fds := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(other), Events: unix.POLLIN}}
+	wait := unix.Timespec{Nsec: 4e6}
+	for n := uintptr(2); ; n = 1 {
+		if other == 0 {
+			n = 1
+		}
+		_, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fds)), n, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
+		if e != 0 || fds[0].Revents != 0 || n == 1 || fds[1].Revents != unix.POLLHUP { // which is the end of what other is of, and near that of fd's
+			return e == 0 && fds[0].Revents != 0
+		}
+	}
 }
 
 // Poll calls ppoll(2) until the process behind pidfd has ended, file, one of a
 // cgroup's, has changed since it was read, one of the other descriptors has
 // something to read, or wait is over; negative waits for ever. A descriptor that
 // is not above 0 is passed over.
-func Poll(pidfd, file int, others [2]int, wait time.Duration) (ended, changed bool, ready [2]bool) {
-	fds := [4]unix.PollFd{
+func Poll(pidfd, file int, others [3]int, wait time.Duration) (ended, changed bool, ready [3]bool) {
+	fds := [5]unix.PollFd{
 		{Fd: int32(pidfd), Events: unix.POLLIN},
 		{Fd: int32(file), Events: unix.POLLPRI},
 		{Fd: int32(others[0]), Events: unix.POLLIN},
 		{Fd: int32(others[1]), Events: unix.POLLIN},
+		{Fd: int32(others[2]), Events: unix.POLLIN},
 	}
 	for i := range fds {
 		if fds[i].Fd == 0 {
@@ -94,13 +102,27 @@ func Poll(pidfd, file int, others [2]int, wait time.Duration) (ended, changed bo
 	if _, err := unix.Ppoll(fds[:], timeout, nil); err != nil {
 		return false, false, ready // EINTR: what the signal was for shows the next time
 	}
-	return fds[0].Revents != 0, fds[1].Revents != 0, [2]bool{fds[2].Revents != 0, fds[3].Revents != 0}
+	return fds[0].Revents != 0, fds[1].Revents != 0, [3]bool{fds[2].Revents != 0, fds[3].Revents != 0, fds[4].Revents != 0}
 }
 
 // Eventfd calls eventfd2(2) for a counter that is 0 and never blocks.
 func Eventfd() (int, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	return fd, os.NewSyscallError("eventfd2", err)
+}
+
+// SpareDescriptors tells by eventfd2(2) whether n more descriptors can be opened.
+// The Go runtime ends the whole process where it cannot open its own two
+// (runtime/netpoll_epoll.go), which it does at the first timer or socket.
+func SpareDescriptors(n int) error {
+	for range n {
+		fd, err := Eventfd()
+		if err != nil {
+			return err
+		}
+		defer Close(fd)
+	}
+	return nil
 }
 
 // WriteEventfd calls write(2) on an eventfd, which wakes who reads it.
@@ -112,6 +134,12 @@ func WriteEventfd(fd int) error {
 
 // Kill calls kill(2).
 func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
+
+// PidfdOpen calls pidfd_open(2) for a process.
+func PidfdOpen(pid int) (int, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	return fd, os.NewSyscallError("pidfd_open", err)
+}
 
 // Raise calls tgkill(2) for the calling thread: what the signal does is done when
 // it returns.
@@ -136,60 +164,6 @@ func ReadEventfd(fd int) (uint64, error) {
 			return 0, nil
 		}
 		return 0, os.NewSyscallError("read", err)
-	}
-}
-
-// Process is a program that Start has started.
-type Process struct {
-	Pid  int
-	said int // the pipe behind its standard output and error
-}
-
-// Start runs a program by fork and execve(2), with nothing on standard input
-// and a pipe as standard output and error. It does without os.StartProcess,
-// which first forks once more to find out how to wait.
-func Start(path string, argv, env []string) (Process, error) {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return Process{}, os.NewSyscallError("pipe2", err)
-	}
-	defer unix.Close(p[1])
-	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		unix.Close(p[0])
-		return Process{}, &os.PathError{Op: "open", Path: "/dev/null", Err: err}
-	}
-	defer unix.Close(null)
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
-		Dir: "/", Env: env, Files: []uintptr{uintptr(null), uintptr(p[1]), uintptr(p[1])},
-	})
-	if err != nil {
-		unix.Close(p[0])
-		return Process{}, &os.PathError{Op: "execve", Path: path, Err: err}
-	}
-	return Process{pid, p[0]}, nil
-}
-
-// Wait reads what the program says, up to 4 KiB, until it has ended.
-func (p Process) Wait() (said string, status unix.WaitStatus, err error) {
-	defer unix.Close(p.said)
-	buf := make([]byte, 4096)
-	n := 0
-	for n < len(buf) {
-		k, err := unix.Read(p.said, buf[n:])
-		if err == unix.EINTR {
-			continue
-		}
-		if k <= 0 {
-			break
-		}
-		n += k
-	}
-	for {
-		_, err := unix.Wait4(p.Pid, &status, 0, nil)
-		if err != unix.EINTR {
-			return string(buf[:n]), status, os.NewSyscallError("wait4", err)
-		}
 	}
 }
 

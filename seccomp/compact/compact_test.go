@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/bpf"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp/compact"
 )
 
@@ -86,10 +87,10 @@ func TestCompactFarJumps(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%d instructions, before %d", len(out), len(p))
-			a, b := newMachine(t, p), newMachine(t, out)
+			a, b := bpftest.New(t, p), bpftest.New(t, out)
 			for nr := range tt.n*3 + 10 {
-				d := call(compact.AuditArchX8664, nr)
-				if x, y := a.run(t, d), b.run(t, d); x != y {
+				d := bpftest.Call(compact.AuditArchX8664, nr)
+				if x, y := a.Run(d), b.Run(d); x != y {
 					t.Fatalf("nr %d: %#x before, %#x after", nr, x, y)
 				}
 			}

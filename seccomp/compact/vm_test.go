@@ -1,55 +1,14 @@
 package compact_test
 
 import (
-	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
 	"golang.org/x/net/bpf"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp/compact"
 )
-
-// data is struct seccomp_data by words, as a little-endian kernel sees it.
-type data [16]uint32
-
-func call(arch, nr uint32, args ...uint64) data {
-	d := data{nr, arch}
-	for i, a := range args {
-		d[4+2*i], d[5+2*i] = uint32(a), uint32(a>>32)
-	}
-	return d
-}
-
-// machine is golang.org/x/net/bpf's, an interpreter that shares no code with
-// this package. It loads big-endian, as from a network packet: each word is
-// laid out so that it comes out as the kernel would have it.
-type machine struct{ vm *bpf.VM }
-
-func newMachine(t testing.TB, p []bpf.RawInstruction) machine {
-	t.Helper()
-	list := make([]bpf.Instruction, len(p))
-	for i, in := range p {
-		list[i] = in.Disassemble()
-	}
-	vm, err := bpf.NewVM(list)
-	if err != nil {
-		t.Fatalf("x/net/bpf: %v", err)
-	}
-	return machine{vm}
-}
-
-func (m machine) run(t testing.TB, d data) uint32 {
-	var packet [64]byte
-	for i, w := range d {
-		binary.BigEndian.PutUint32(packet[4*i:], w)
-	}
-	n, err := m.vm.Run(packet[:])
-	if err != nil {
-		t.Fatalf("x/net/bpf: %v", err)
-	}
-	return uint32(n)
-}
 
 // interesting returns every constant of p and its neighbours, and the ends.
 func interesting(p []bpf.RawInstruction) []uint32 {
@@ -82,10 +41,10 @@ var arches = []uint32{
 // compare runs two programs on random calls made of interesting words.
 func compare(t *testing.T, p, q []bpf.RawInstruction, rnd *rand.Rand, calls int) {
 	t.Helper()
-	a, b := newMachine(t, p), newMachine(t, q)
+	a, b := bpftest.New(t, p), bpftest.New(t, q)
 	words := interesting(p)
 	for range calls {
-		var d data
+		var d bpftest.Data
 		for i := range d {
 			d[i] = words[rnd.IntN(len(words))]
 		}
@@ -93,7 +52,7 @@ func compare(t *testing.T, p, q []bpf.RawInstruction, rnd *rand.Rand, calls int)
 		if rnd.IntN(8) == 0 {
 			d[1] = arches[rnd.IntN(len(arches))]
 		}
-		if x, y := a.run(t, d), b.run(t, d); x != y {
+		if x, y := a.Run(d), b.Run(d); x != y {
 			t.Fatalf("seccomp_data %#x: %#x before, %#x after", d, x, y)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	scmp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/net/bpf"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp/compact"
 	"github.com/Emmanuel326/procjail/seccomp/libseccomp"
 	"github.com/Emmanuel326/procjail/seccomp/policy"
@@ -128,10 +129,10 @@ func TestBuiltinsWiden(t *testing.T) {
 	for i := range len(names) - 1 {
 		narrow, wide := mustBuiltin(t, names[i]), mustBuiltin(t, names[i+1])
 		for _, target := range targets {
-			a := newMachine(t, mustCompile(t, narrow, target.arch))
-			b := newMachine(t, mustCompile(t, wide, target.arch))
+			a := bpftest.New(t, mustCompile(t, narrow, target.arch))
+			b := bpftest.New(t, mustCompile(t, wide, target.arch))
 			check := func(nr uint32, args ...uint64) {
-				x, y := a.run(target.audit, nr, args...), b.run(target.audit, nr, args...)
+				x, y := a.Run(bpftest.Call(target.audit, nr, args...)), b.Run(bpftest.Call(target.audit, nr, args...))
 				if x == uint32(policy.Allow) && y != x {
 					t.Errorf("%s: number %d%#x: %s allows it, %s answers %#x", target.arch, nr, args, names[i], names[i+1], y)
 				}
@@ -158,10 +159,10 @@ func TestBuiltinDecisions(t *testing.T) {
 		noaf  = "errno EAFNOSUPPORT"
 		high  = 0xdeadbeef << 32
 	)
-	var machines [3][2]machine
+	var machines [3][2]bpftest.Machine
 	for i, name := range policy.BuiltinNames() {
 		for j, target := range targets {
-			machines[i][j] = newMachine(t, mustCompile(t, mustBuiltin(t, name), target.arch))
+			machines[i][j] = bpftest.New(t, mustCompile(t, mustBuiltin(t, name), target.arch))
 		}
 	}
 	for _, tt := range []struct {
@@ -235,7 +236,7 @@ func TestBuiltinDecisions(t *testing.T) {
 				if !ok {
 					t.Fatalf("%s has no number on %s", tt.call, target.arch)
 				}
-				if got := machines[i][j].run(target.audit, nr, tt.args...); got != action.Return() {
+				if got := machines[i][j].Run(bpftest.Call(target.audit, nr, tt.args...)); got != action.Return() {
 					t.Errorf("%s on %s: %s%#x = %#x, want %s", policy.BuiltinNames()[i], target.arch, tt.call, tt.args, got, want)
 				}
 			}
@@ -247,21 +248,21 @@ func TestBuiltinDecisions(t *testing.T) {
 func TestBuiltinForeignABIs(t *testing.T) {
 	for _, name := range policy.BuiltinNames() {
 		for _, target := range targets {
-			m := newMachine(t, mustCompile(t, mustBuiltin(t, name), target.arch))
+			m := bpftest.New(t, mustCompile(t, mustBuiltin(t, name), target.arch))
 			for abi, audit := range auditArches {
 				for _, nr := range []uint32{0, 1, 39, 1000} {
-					got := m.run(audit, nr)
+					got := m.Run(bpftest.Call(audit, nr))
 					if killed := got == uint32(policy.KillProcess); killed == (audit == target.audit) {
 						t.Errorf("%s on %s: number %d of %s = %#x", name, target.arch, nr, abi, got)
 					}
 				}
 			}
 			if target.arch == "amd64" {
-				if got := m.run(target.audit, compact.X32Bit); got != uint32(policy.KillProcess) {
+				if got := m.Run(bpftest.Call(target.audit, compact.X32Bit)); got != uint32(policy.KillProcess) {
 					t.Errorf("%s: x32's read = %#x", name, got)
 				}
 			}
-			if got := m.run(target.audit, 999); got != uint32(policy.Errno)|38 {
+			if got := m.Run(bpftest.Call(target.audit, 999)); got != uint32(policy.Errno)|38 {
 				t.Errorf("%s on %s: number 999 = %#x, want ENOSYS", name, target.arch, got)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp/compact"
 	"github.com/Emmanuel326/procjail/seccomp/libseccomp"
 	"github.com/Emmanuel326/procjail/seccomp/policy"
@@ -111,7 +112,11 @@ func TestCompileRandomPolicies(t *testing.T) {
 	names := []string{"read", "write", "ioctl", "socket", "clone", "personality", "futex", "mmap", "openat", "mseal"}
 	actions := []string{"allow", "errno EPERM", "errno EACCES", "log", "trap"}
 	ops := []string{"eq", "ne", "lt", "le", "gt", "ge"}
-	for seed := range uint64(40) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 4
+	}
+	for seed := range seeds {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		value := func() int64 { return []int64{0, 1, 2, 16, 1 << 31, 1 << 32, 1<<32 + 1, -1, rnd.Int64()}[rnd.IntN(9)] }
 		var b strings.Builder
@@ -172,7 +177,7 @@ names = ["read"]
 			{"TOML", own, 1, policy.KillProcess},
 			{"TOML", own, 2, policy.Allow},
 		} {
-			if got := newMachine(t, mustCompile(t, tt.p, target.arch)).run(target.audit, nr, tt.fd); got != uint32(tt.want) {
+			if got := bpftest.New(t, mustCompile(t, tt.p, target.arch)).Run(bpftest.Call(target.audit, nr, tt.fd)); got != uint32(tt.want) {
 				t.Errorf("%s on %s: read(%d) = %#x, want %#x", tt.form, target.arch, tt.fd, got, uint32(tt.want))
 			}
 		}
@@ -247,7 +252,7 @@ func TestRaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMachine(t, program)
+	m := bpftest.New(t, program)
 	for _, tt := range []struct {
 		arch, nr uint32
 		want     policy.Kind
@@ -257,7 +262,7 @@ func TestRaw(t *testing.T) {
 		{compact.AuditArchX8664, compact.X32Bit, policy.Allow},
 		{compact.AuditArchAARCH64, 63, policy.KillProcess},
 	} {
-		if got := m.run(tt.arch, tt.nr); got != uint32(tt.want) {
+		if got := m.Run(bpftest.Call(tt.arch, tt.nr)); got != uint32(tt.want) {
 			t.Errorf("arch %#x, number %d = %#x, want %#x", tt.arch, tt.nr, got, uint32(tt.want))
 		}
 	}

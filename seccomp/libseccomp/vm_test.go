@@ -3,50 +3,13 @@
 package libseccomp_test
 
 import (
-	"encoding/binary"
 	"slices"
 	"testing"
 
-	"golang.org/x/net/bpf"
-
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp/compact"
 	"github.com/Emmanuel326/procjail/seccomp/policy"
 )
-
-// machine is golang.org/x/net/bpf's. It loads big-endian: each word of struct
-// seccomp_data is laid out so that it comes out as on a little-endian kernel.
-type machine struct {
-	t  testing.TB
-	vm *bpf.VM
-}
-
-func newMachine(t testing.TB, p []bpf.RawInstruction) machine {
-	t.Helper()
-	list := make([]bpf.Instruction, len(p))
-	for i, in := range p {
-		list[i] = in.Disassemble()
-	}
-	vm, err := bpf.NewVM(list)
-	if err != nil {
-		t.Fatalf("x/net/bpf: %v", err)
-	}
-	return machine{t, vm}
-}
-
-func (m machine) run(arch, nr uint32, args ...uint64) uint32 {
-	var packet [64]byte
-	binary.BigEndian.PutUint32(packet[0:], nr)
-	binary.BigEndian.PutUint32(packet[4:], arch)
-	for i, a := range args {
-		binary.BigEndian.PutUint32(packet[16+8*i:], uint32(a))
-		binary.BigEndian.PutUint32(packet[20+8*i:], uint32(a>>32))
-	}
-	n, err := m.vm.Run(packet[:])
-	if err != nil {
-		m.t.Fatalf("x/net/bpf: %v", err)
-	}
-	return uint32(n)
-}
 
 // auditArches are AUDIT_ARCH_* of every ABI that Linux has on amd64 and arm64,
 // of some that it has elsewhere, and none.
@@ -134,13 +97,13 @@ func prove(t *testing.T, p *policy.Policy, arch string, native uint32) {
 	linear := mustLinear(t, p, arch)
 	compacted := mustCompile(t, p, arch)
 	t.Logf("%s: %d instructions, libseccomp's %d", arch, len(compacted), len(linear))
-	a, b := newMachine(t, linear), newMachine(t, compacted)
+	a, b := bpftest.New(t, linear), bpftest.New(t, compacted)
 	calls := 0
 	for name, audit := range auditArches {
 		for _, nr := range numbers() {
 			for _, args := range [][]uint64{nil, {1<<64 - 1, 1<<64 - 1, 1<<64 - 1, 1<<64 - 1, 1<<64 - 1, 1<<64 - 1}} {
 				calls++
-				if x, y := a.run(audit, nr, args...), b.run(audit, nr, args...); x != y {
+				if x, y := a.Run(bpftest.Call(audit, nr, args...)), b.Run(bpftest.Call(audit, nr, args...)); x != y {
 					t.Fatalf("%s, number %d, arguments %#x: libseccomp %#x, compact %#x", name, nr, args, x, y)
 				}
 			}
@@ -155,7 +118,7 @@ func prove(t *testing.T, p *policy.Policy, arch string, native uint32) {
 			continue
 		}
 		calls += combinations(boundaries(p, name), 200_000, func(args []uint64) {
-			if x, y := a.run(native, nr, args...), b.run(native, nr, args...); x != y {
+			if x, y := a.Run(bpftest.Call(native, nr, args...)), b.Run(bpftest.Call(native, nr, args...)); x != y {
 				t.Fatalf("%s%#x: libseccomp %#x, compact %#x", name, args, x, y)
 			}
 		})

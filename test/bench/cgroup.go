@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 )
 
 // The contenders for what a cgroup costs. They need a systemd of the user's, and
@@ -41,8 +44,7 @@ func (b *bench) cgroup(runs int) ([]Series, error) {
 		{bySystemd, []string{procjail, "--id", "self", "--cgroup", "systemd"}, nil, false},
 		{byLeaf, []string{procjail, "--id", "self", "--cgroup", "delegated"}, nil, false},
 		{systemdRun, []string{path("systemd-run"), "--user", "--scope", "--quiet"}, nil, false},
-		// The bundle names the program; what is appended is sh's $0.
-		{crun, []string{"/bin/sh", "-c", "exec crun --systemd-cgroup run --bundle " + bundle + " bench$$"}, nil, false},
+		{crun, []string{path("crun"), "--systemd-cgroup", "run", "--bundle", bundle, "bench"}, nil, false},
 	}
 	works := all[:0:0]
 	for _, c := range all {
@@ -62,7 +64,7 @@ func leaf() error {
 	if err != nil {
 		return err
 	}
-	_, own, _ := strings.Cut(strings.TrimSpace(string(text)), "0::")
+	own, _ := cgroupdelegate.Membership(string(text))
 	dir := "/sys/fs/cgroup" + own
 	if err := os.Mkdir(dir+"/bench", 0o755); err != nil {
 		return err
@@ -78,7 +80,9 @@ func leaf() error {
 	return os.WriteFile(dir+"/cgroup.subtree_control", []byte(on), 0)
 }
 
-// bundle is an OCI bundle that runs true(1) on the host's own files, read-only.
+// bundle is an OCI bundle that runs true(1) on the host's /usr, bound read-only
+// below a root of its own, with the limits of profiles/strict.toml. It has the
+// namespaces and the empty capability sets of a rootless one, and no filter.
 func bundle() (string, error) {
 	dir, err := os.MkdirTemp("", "procjail-bundle")
 	if err != nil {
@@ -90,13 +94,51 @@ func bundle() (string, error) {
 		fmt.Printf("not measured: crun: %v %s\n", err, out)
 		return dir, nil
 	}
+	root := filepath.Join(dir, "rootfs")
+	for _, name := range []string{"", "usr", "etc", "proc", "dev", "sys"} {
+		if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
+			return dir, err
+		}
+	}
+	for _, name := range []string{"bin", "lib", "lib64", "sbin"} {
+		if err := os.Symlink("usr/"+name, filepath.Join(root, name)); err != nil {
+			return dir, err
+		}
+	}
 	name := filepath.Join(dir, "config.json")
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return dir, err
 	}
-	edit := strings.NewReplacer(`"terminal": true`, `"terminal": false`, `"sh"`, `"/usr/bin/true"`, `"path": "rootfs"`, `"path": "/"`)
-	return dir, os.WriteFile(name, []byte(edit.Replace(string(text))), 0o644)
+	var config struct {
+		Process map[string]any   `json:"process"`
+		Mounts  []map[string]any `json:"mounts"`
+		Linux   map[string]any   `json:"linux"`
+	}
+	var all map[string]any
+	for _, into := range []any{&config, &all} {
+		if err := json.Unmarshal(text, into); err != nil {
+			return dir, err
+		}
+	}
+	config.Process["terminal"] = false
+	config.Process["args"] = []string{program}
+	config.Process["capabilities"] = map[string]any{}
+	for _, name := range []string{"/usr", "/etc/ld.so.cache"} {
+		config.Mounts = append(config.Mounts, map[string]any{
+			"destination": name, "source": name, "type": "bind", "options": []string{"rbind", "ro", "nosuid", "nodev"},
+		})
+	}
+	config.Linux["resources"] = map[string]any{
+		"memory": map[string]any{"limit": 512 << 20, "swap": 512 << 20},
+		"cpu":    map[string]any{"quota": 100000, "period": 100000},
+		"pids":   map[string]any{"limit": 128},
+	}
+	all["process"], all["mounts"], all["linux"] = config.Process, config.Mounts, config.Linux
+	if text, err = json.Marshal(all); err != nil {
+		return dir, err
+	}
+	return dir, os.WriteFile(name, text, 0o644)
 }
 
 func (r Results) printCgroup(w io.Writer) {

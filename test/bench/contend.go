@@ -121,6 +121,9 @@ func (b *bench) spawn(c contender, dir string, stdout *os.File, program ...strin
 		files = append(files, file.Fd())
 	}
 	args := slices.Concat(c.args, program)
+	if c.name == crun {
+		args = c.args // its bundle names the program
+	}
 	return b.fork(args, &syscall.ProcAttr{Dir: dir, Env: b.env, Files: files, Sys: &syscall.SysProcAttr{Credential: b.as}})
 }
 

@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
 // act is something that a payload must not be able to do, and what the kernel
@@ -229,7 +231,7 @@ func realtime() error {
 func try(names []string) map[string]string {
 	got := map[string]string{}
 	for _, name := range names {
-		got[name] = errnoName(acts[name].do())
+		got[name] = kerneltest.ErrnoName(acts[name].do())
 	}
 	return got
 }

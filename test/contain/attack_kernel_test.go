@@ -16,7 +16,7 @@ import (
 // TestKernelGroup: a payload under the caller's id signals and renices its
 // process group, in which a shell or make(1) would be.
 func TestKernelGroup(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	beside := exec.Command("sleep", "60")
 	beside.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := beside.Start(); err != nil {
@@ -43,8 +43,8 @@ func TestKernelGroup(t *testing.T) {
 // TestKernelPipes: a payload with an id of its own opens a stream that is a pipe
 // again in its direction, and not in the other, where others' data is.
 func TestKernelPipes(t *testing.T) {
-	requireID(t, "subid")
-	start(t)
+	kerneltest.RequireID(t, "subid")
+	kerneltest.Begin(t)
 	cmd := command(t, []string{"--id", "subid"}, "attack", "streams")
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -65,7 +65,7 @@ func TestKernelPipes(t *testing.T) {
 // TestKernelFileStreams: a file that the caller opened in one direction. Without
 // Landlock only the file's own mode would keep the payload from the other.
 func TestKernelFileStreams(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		kerneltest.Require(t, kerneltest.Landlock)
 		dir := t.TempDir()
 		in, err := os.Create(dir + "/in")
@@ -93,7 +93,7 @@ func TestKernelFileStreams(t *testing.T) {
 // TestKernelArguments: procjail's command line names paths of the host. A shell
 // is quick enough to look before PID 1 is its own program, in one run of four.
 func TestKernelArguments(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for range 40 {
 			got := kerneltest.Run(t, "-q", "--id", id, "-e", "MARK=secret", "sh", "-c", `read -r line </proc/1/cmdline; echo "$line"`)
 			if got.Code != 0 || strings.Contains(got.Stdout, "MARK") {
@@ -106,8 +106,8 @@ func TestKernelArguments(t *testing.T) {
 // TestKernelCrossing: with an id of its own, a payload that could change its uid
 // would become the caller.
 func TestKernelCrossing(t *testing.T) {
-	requireID(t, "subid")
-	start(t)
+	kerneltest.RequireID(t, "subid")
+	kerneltest.Begin(t)
 	for _, c := range []string{"SETUID", "SETGID", "DAC_OVERRIDE", "FOWNER", "CHOWN"} {
 		if got := kerneltest.Run(t, "--id", "subid", "--cap-add", c, "true"); got.Code != 125 || !strings.Contains(got.Stderr, "act as you") {
 			t.Errorf("--cap-add %s: %+v", c, got)
@@ -119,7 +119,7 @@ func TestKernelCrossing(t *testing.T) {
 }
 
 func TestKernelResources(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for name, want := range map[string]map[string]string{
 			"processes": {"below 128": "yes", "ended by": "EAGAIN"},
 			"terminals": {"at most 256": "yes", "ended by": "ENOSPC"},

@@ -19,13 +19,8 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-func number(s string) int {
-	n, _ := strconv.Atoi(s)
-	return n
-}
-
 func TestKernelNamespaces(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var got report
 		ask(t, &got, []string{"--id", id}, "report")
 		if len(got.Namespaces) != 8 {
@@ -54,7 +49,7 @@ func TestKernelNamespaces(t *testing.T) {
 }
 
 func TestKernelPrivileges(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var got report
 		ask(t, &got, []string{"--id", id}, "report")
 		want := map[string]string{"NoNewPrivs": "1", "Seccomp": "2", "Uid": "1000 1000 1000 1000", "Gid": "1000 1000 1000 1000", "Umask": "0022"}
@@ -78,9 +73,9 @@ func TestKernelPrivileges(t *testing.T) {
 
 // TestKernelOutsideIdentity looks at the payload from here.
 func TestKernelOutsideIdentity(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
-		payload := startWaiting(t, "--id", id)
-		uid, gid := outsideIDs(t, payload.pid)
+	kerneltest.EachID(t, func(t *testing.T, id string) {
+		w, payload := startWaiting(t, "--id", id)
+		uid, gid := outsideIDs(t, payload)
 		if id == "self" {
 			if uid != os.Getuid() || gid != os.Getgid() {
 				t.Errorf("payload is %d:%d outside, want the caller's %d:%d", uid, gid, os.Getuid(), os.Getgid())
@@ -90,12 +85,14 @@ func TestKernelOutsideIdentity(t *testing.T) {
 				t.Errorf("payload is %d:%d outside: not the caller's subordinate ids", uid, gid)
 			}
 		}
-		payload.end(t)
+		if code := w.End(); code != 0 {
+			t.Errorf("exit %d", code)
+		}
 	})
 }
 
 func TestKernelDescriptors(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for _, pid1 := range []string{"init", "payload"} {
 			dir, err := os.Open("/")
 			if err != nil {
@@ -121,7 +118,7 @@ func TestKernelTimerSlack(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		if got := kerneltest.Run(t, "-q", "--id", id, "cat", "/proc/self/timerslack_ns"); got.Stdout != string(want) {
 			t.Errorf("inside %+v, outside %s", got, want)
 		}
@@ -130,7 +127,7 @@ func TestKernelTimerSlack(t *testing.T) {
 
 // TestKernelDirectoryAsStream: fchdir(2) would lead out of the jail.
 func TestKernelDirectoryAsStream(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	dir, err := os.Open("/")
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +141,7 @@ func TestKernelDirectoryAsStream(t *testing.T) {
 }
 
 func TestKernelEnvironment(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		cmd := command(t, []string{"--id", id, "-e", "ONE=1", "-e", "PASSED", "-e", "ABSENT"}, "report")
 		cmd.Env = append(os.Environ(), "TERM=vt100", "LANG=C", "TZ=UTC", "PASSED=yes", "SECRET=1", "LD_PRELOAD=", "SSH_AUTH_SOCK=/x", "LC_ALL=C")
 		var got report
@@ -161,10 +158,12 @@ func TestKernelEnvironment(t *testing.T) {
 	})
 }
 
+// TestKernelLimits: with a cgroup the number of processes is its to limit, so
+// there is none.
 func TestKernelLimits(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var got report
-		ask(t, &got, []string{"--id", id}, "report")
+		ask(t, &got, []string{"--id", id, "--cgroup", "off"}, "report")
 		for name, want := range map[string]string{
 			"Max open files": "1024 1024", "Max processes": "128 128",
 			"Max nice priority": "0 0", "Max realtime priority": "0 0",
@@ -181,7 +180,7 @@ func TestKernelLimits(t *testing.T) {
 
 // TestKernelMounts holds the mount table inside against what strict shows.
 func TestKernelMounts(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var got report
 		ask(t, &got, []string{"--id", id}, "report")
 		self := got.Args[0]
@@ -227,7 +226,7 @@ func TestKernelMounts(t *testing.T) {
 // TestKernelOldRoot puts a marker where the payload would find it if any way
 // led back to the host's root.
 func TestKernelOldRoot(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		marker := filepath.Join(t.TempDir(), "marker")
 		if err := os.WriteFile(marker, []byte("here"), 0o644); err != nil {
 			t.Fatal(err)
@@ -250,7 +249,7 @@ func TestKernelOldRoot(t *testing.T) {
 }
 
 func TestKernelProc(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		profile, _ := profiles.Builtin("strict")
 		var masks []string
 		for _, m := range profile.Mounts {
@@ -276,13 +275,13 @@ func TestKernelProc(t *testing.T) {
 
 func TestKernelForbidden(t *testing.T) {
 	for _, profile := range []string{"strict", "build"} {
-		for _, id := range identities {
+		for _, id := range kerneltest.Identities {
 			if profile == "build" && id == "subid" {
 				continue // --rw . of build is the caller's
 			}
 			t.Run(profile+"/"+id, func(t *testing.T) {
-				requireID(t, id)
-				start(t)
+				kerneltest.RequireID(t, id)
+				kerneltest.Begin(t)
 				wants := map[string]string{}
 				var names []string
 				for name, a := range acts {
@@ -310,7 +309,7 @@ func TestKernelForbidden(t *testing.T) {
 
 // TestKernelForeignCalls: by the entry of another architecture.
 func TestKernelForeignCalls(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	for name := range foreign {
 		for _, profile := range []string{"strict", "build"} {
 			cmd := command(t, []string{"-p", profile}, "foreign", name)
@@ -324,12 +323,9 @@ func TestKernelForeignCalls(t *testing.T) {
 
 // TestKernelKeyring gives the caller a key that only who holds it may see.
 func TestKernelKeyring(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	name := fmt.Sprintf("procjail-%d", os.Getpid())
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := kerneltest.Self(t)
 	cmd := command(t, []string{"-p", "build"}, "report")
 	cmd.Args = append([]string{self, victimWord, "with-key", name}, cmd.Args...)
 	cmd.Path, cmd.Dir = self, t.TempDir()

@@ -14,8 +14,12 @@ import (
 )
 
 func TestKernelExitStatus(t *testing.T) {
-	start(t)
-	for code := range 256 {
+	kerneltest.Begin(t)
+	every := 1
+	if testing.Short() {
+		every = 17
+	}
+	for code := 0; code < 256; code += every {
 		got := kerneltest.Run(t, "-q", "sh", "-c", "exit "+itoa(code))
 		if got.Code != code || got.Stderr != "" || got.Stdout != "" {
 			t.Errorf("exit %d: %+v", code, got)
@@ -26,7 +30,7 @@ func TestKernelExitStatus(t *testing.T) {
 // TestKernelSignalStatus: the payload ends itself by each signal. Some are
 // ignored, and the stops would stop it.
 func TestKernelSignalStatus(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	for sig := 1; sig <= 64; sig++ {
 		want := 128 + sig
 		switch unix.Signal(sig) {
@@ -49,7 +53,7 @@ func TestKernelSignalStatus(t *testing.T) {
 func TestKernelForward(t *testing.T) {
 	for _, pid1 := range []string{"init", "payload"} {
 		t.Run(pid1, func(t *testing.T) {
-			start(t)
+			kerneltest.Begin(t)
 			for _, sig := range []string{"HUP", "INT", "QUIT", "TERM", "USR1", "USR2"} {
 				script := `trap 'echo got; exit 42' ` + sig + `; echo ready; while :; do sleep 0.02; done`
 				cmd := kerneltest.Command(t, "-q", "--pid1", pid1, "sh", "-c", script)
@@ -90,7 +94,7 @@ func (w *firstWrite) Write(b []byte) (int, error) {
 }
 
 func TestKernelReap(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var left []string
 		ask(t, &left, []string{"--id", id}, "orphans", "20")
 		if len(left) != 0 {
@@ -100,7 +104,7 @@ func TestKernelReap(t *testing.T) {
 }
 
 func TestKernelPID1(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var got report
 		ask(t, &got, []string{"--id", id, "--pid1", "payload"}, "report")
 		if got.Pid != 1 || !slices.Equal(got.Pids, []string{"/proc/1"}) {
@@ -118,10 +122,13 @@ func TestKernelPID1(t *testing.T) {
 // own, is the worst of the cases.
 func TestKernelKilled(t *testing.T) {
 	const script = `setsid sleep 60 & (setsid sleep 60 &) ; trap '' HUP INT TERM; echo ready; sleep 60`
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for _, pid1 := range []string{"init", "payload"} {
 			t.Run(pid1, func(t *testing.T) {
 				for i := range 50 {
+					if testing.Short() && i%7 != 0 {
+						continue
+					}
 					cmd := exec.Command(kerneltest.Binary(t), "-q", "--id", id, "--pid1", pid1, "sh", "-c", script)
 					out, err := cmd.StdoutPipe()
 					if err != nil {
@@ -137,7 +144,7 @@ func TestKernelKilled(t *testing.T) {
 					}
 					_ = cmd.Process.Kill()
 					_ = cmd.Wait()
-					nobodyLeft(t)
+					kerneltest.NobodyLeft(t)
 				}
 			})
 		}
@@ -147,7 +154,7 @@ func TestKernelKilled(t *testing.T) {
 // TestKernelUntie: a payload that is PID 1 dies with procjail only by the parent
 // death signal, which it must not be able to take back.
 func TestKernelUntie(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		var got map[string]string
 		ask(t, &got, []string{"--id", id, "--pid1", "payload"}, "attack", "untie")
 		if got["none"] != "EPERM" || got["other"] != "EPERM" || got["kill"] != "ok" {
@@ -159,21 +166,16 @@ func TestKernelUntie(t *testing.T) {
 // TestKernelPID1Killed: the jail ends, and procjail says so, when something
 // outside kills PID 1.
 func TestKernelPID1Killed(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
-		payload := startWaiting(t, "--id", id)
-		var init int
-		s := text("/proc/" + itoa(payload.pid) + "/stat")
-		if f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:]); len(f) > 1 {
-			init = number(f[1])
-		}
-		if init <= 1 || init == payload.cmd.Process.Pid {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
+		w, payload := startWaiting(t, "--id", id)
+		init := kerneltest.Parent(payload)
+		if init <= 1 || init == w.Cmd.Process.Pid {
 			t.Fatalf("PID 1 is %d", init)
 		}
 		if err := unix.Kill(init, unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		_ = payload.cmd.Wait()
-		if code := payload.cmd.ProcessState.ExitCode(); code != 128+9 {
+		if code := w.End(); code != 128+9 {
 			t.Errorf("exit %d, want 137", code)
 		}
 	})

@@ -1,80 +1,41 @@
 package contain
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
 func ignore(sig os.Signal) { signal.Ignore(sig) }
 
-// waiting is a payload that waits for the end of its standard input.
-type waiting struct {
-	cmd   *exec.Cmd
-	stdin io.Closer
-	pid   int // outside
-}
-
-// startWaiting returns once the payload runs.
-func startWaiting(t *testing.T, options ...string) waiting {
+// startWaiting returns once the payload runs, with its number outside.
+func startWaiting(t *testing.T, options ...string) (procjail *kerneltest.Waiting, payload int) {
 	t.Helper()
 	cmd := command(t, options, "wait")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("payload said %q, %v", line, err)
-	}
-	return waiting{cmd, in, payloadOf(t, cmd.Process.Pid)}
-}
-
-func (w waiting) end(t *testing.T) {
-	t.Helper()
-	w.stdin.Close()
-	if err := w.cmd.Wait(); err != nil {
-		t.Error(err)
-	}
+	w := kerneltest.StartWaiting(t, cmd)
+	return w, payloadOf(t, cmd.Process.Pid)
 }
 
 // payloadOf is the last descendant of a procjail's, as it is numbered outside.
 func payloadOf(t *testing.T, procjail int) int {
 	t.Helper()
-	parents := map[string]string{}
-	names, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range names {
-		s := text(name)
-		if f := strings.Fields(s[strings.LastIndexByte(s, ')')+1:]); len(f) > 1 {
-			parents[f[1]] = filepath.Base(filepath.Dir(name))
-		}
+	pid := procjail
+	for list := kerneltest.Children(pid); len(list) > 0; list = kerneltest.Children(pid) {
+		pid = list[len(list)-1]
 	}
-	pid := itoa(procjail)
-	for parents[pid] != "" {
-		pid = parents[pid]
+	if pid == procjail {
+		t.Fatalf("procjail %d has no child", procjail)
 	}
-	var n int
-	if _, err := fmt.Sscan(pid, &n); err != nil || n == procjail {
-		t.Fatalf("procjail %d has no child (%v)", procjail, err)
-	}
-	return n
+	return pid
 }
 
 func outsideIDs(t *testing.T, pid int) (uid, gid int) {
@@ -147,23 +108,4 @@ func keys() []string {
 		}
 	}
 	return list
-}
-
-// nobodyLeft asks, for up to three seconds, until this process has no child at
-// all: what a jail leaves is given to it, as Clean has arranged.
-func nobodyLeft(t *testing.T) {
-	t.Helper()
-	for deadline := time.Now().Add(3 * time.Second); ; {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
-		switch {
-		case err == unix.ECHILD:
-			return
-		case err == unix.EINTR || pid > 0:
-		case time.Now().After(deadline):
-			t.Fatalf("processes are left")
-		default:
-			time.Sleep(time.Millisecond)
-		}
-	}
 }

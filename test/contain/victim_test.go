@@ -5,9 +5,7 @@ package contain
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,15 +19,9 @@ import (
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
-// victimWord as the first argument makes the test binary a payload.
-const victimWord = "victim"
+const victimWord = kerneltest.VictimWord
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == victimWord {
-		os.Exit(victim(os.Args[2], os.Args[3:]))
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { os.Exit(kerneltest.Main(m, victim)) }
 
 // report is what a payload finds out about itself.
 type report struct {
@@ -78,7 +70,7 @@ func victim(act string, args []string) int {
 	case "acts": // NAME...
 		return print(try(args))
 	case "foreign": // one that may end the process
-		fmt.Print(errnoName(foreign[args[0]]()))
+		fmt.Print(kerneltest.ErrnoName(foreign[args[0]]()))
 		return 0
 	case "files": // PATH... : what is at each path, in one line
 		for _, p := range args {
@@ -87,7 +79,7 @@ func victim(act string, args []string) int {
 		return 0
 	case "write": // PATH...: tries to make or change each
 		for _, p := range args {
-			fmt.Printf("%s %s\n", p, errnoName(os.WriteFile(p, []byte("changed\n"), 0o644)))
+			fmt.Printf("%s %s\n", p, kerneltest.ErrnoName(os.WriteFile(p, []byte("changed\n"), 0o644)))
 		}
 		return 0
 	case "orphans":
@@ -106,8 +98,7 @@ func victim(act string, args []string) int {
 		fmt.Fprintln(os.Stderr, withKey(args[0], args[1:]))
 		return 1
 	case "wait":
-		fmt.Println("ready")
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		kerneltest.Wait()
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "no act", act)
@@ -150,7 +141,7 @@ func look(masks []string) report {
 	r.Session, _ = unix.Getsid(0)
 	r.Group = unix.Getpgrp()
 	_, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	r.Terminal = errnoName(err)
+	r.Terminal = kerneltest.ErrnoName(err)
 	r.Hostname, _ = os.Hostname()
 	r.Workdir, _ = os.Getwd()
 	entries, _ := os.ReadDir("/")
@@ -229,7 +220,7 @@ func orphans(args []string) []string {
 func describe(p string) string {
 	info, err := os.Lstat(p)
 	if err != nil {
-		return p + " " + errnoName(err)
+		return p + " " + kerneltest.ErrnoName(err)
 	}
 	switch {
 	case info.Mode()&os.ModeSymlink != 0:
@@ -238,7 +229,7 @@ func describe(p string) string {
 	case info.IsDir():
 		entries, err := os.ReadDir(p)
 		if err != nil {
-			return p + " " + errnoName(err)
+			return p + " " + kerneltest.ErrnoName(err)
 		}
 		var names []string
 		for _, e := range entries {
@@ -251,7 +242,7 @@ func describe(p string) string {
 	}
 	data, err := os.ReadFile(p)
 	if err != nil {
-		return p + " " + errnoName(err)
+		return p + " " + kerneltest.ErrnoName(err)
 	}
 	return fmt.Sprintf("%s %q", p, data)
 }
@@ -261,26 +252,11 @@ func text(name string) string {
 	return string(data)
 }
 
-func errnoName(err error) string {
-	var e unix.Errno
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.As(err, &e) && unix.ErrnoName(e) != "":
-		return unix.ErrnoName(e)
-	}
-	return err.Error()
-}
-
 // command is the test binary as a payload, below the options of procjail.
 func command(t testing.TB, options []string, act string, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	argv := append([]string{"-q"}, options...)
-	return kerneltest.Command(t, append(append(argv, "--", self, victimWord, act), args...)...)
+	return kerneltest.Command(t, append(append(argv, "--", kerneltest.Self(t), victimWord, act), args...)...)
 }
 
 // ask runs an act of the victim and decodes what it reports.
@@ -296,34 +272,5 @@ func decode(t testing.TB, got kerneltest.Result, into any) {
 	}
 	if err := json.Unmarshal([]byte(got.Stdout), into); err != nil {
 		t.Fatalf("%v in %q", err, got.Stdout)
-	}
-}
-
-// start prepares a test: what it needs of the host, and that it leaves nothing.
-func start(t testing.TB) {
-	t.Helper()
-	kerneltest.Unprivileged(t)
-	kerneltest.Require(t, kerneltest.UserNamespaces)
-	kerneltest.Clean(t)
-}
-
-// identities are the two ways in which a payload can be somebody.
-var identities = []string{"subid", "self"}
-
-func requireID(t testing.TB, id string) {
-	t.Helper()
-	if id == "subid" {
-		kerneltest.Require(t, kerneltest.SubordinateIDs, kerneltest.NewIDMap)
-	}
-}
-
-// eachID runs a test as either.
-func eachID(t *testing.T, f func(t *testing.T, id string)) {
-	for _, id := range identities {
-		t.Run(id, func(t *testing.T) {
-			requireID(t, id)
-			start(t)
-			f(t, id)
-		})
 	}
 }

@@ -157,12 +157,9 @@ var views = []struct {
 func TestKernelView(t *testing.T) {
 	for _, v := range views {
 		t.Run(v.name, func(t *testing.T) {
-			start(t)
+			kerneltest.Begin(t)
 			host := hostTree(t, v.changes...)
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
+			self := kerneltest.Self(t)
 			state := t.TempDir()
 			options := strings.Fields(v.options)
 			place := strings.NewReplacer("HOST", host, "SELF", self)
@@ -208,7 +205,7 @@ func TestKernelView(t *testing.T) {
 // TestKernelSwap: a payload that may write a directory swaps what is below it
 // for symbolic links while others are started with places below it.
 func TestKernelSwap(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	host := hostTree(t, "a/new")
 	outside := t.TempDir()
 	if err := os.WriteFile(outside+"/marker", nil, 0o644); err != nil {
@@ -237,7 +234,7 @@ func TestKernelSwap(t *testing.T) {
 // TestKernelLinkAsDestination: in a tree of the host's a destination follows no
 // symbolic link, for whoever may write the tree would choose where it leads.
 func TestKernelLinkAsDestination(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	host := hostTree(t)
 	got := kerneltest.Run(t, "-q", "--id", "self", "--rw", host+"/a:/data", "--ro", host+"/b:/data/out/ssl", "true")
 	if got.Code != 125 || !strings.Contains(got.Stderr, "RESOLVE_IN_ROOT}, 24): ELOOP\n") || !strings.Contains(got.Stderr, "a destination follows none") {
@@ -247,16 +244,13 @@ func TestKernelLinkAsDestination(t *testing.T) {
 
 // TestKernelPrivateProgram: only the caller may enter its home and read it.
 func TestKernelPrivateProgram(t *testing.T) {
-	requireID(t, "subid")
-	start(t)
+	kerneltest.RequireID(t, "subid")
+	kerneltest.Begin(t)
 	home := filepath.Join(t.TempDir(), "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := kerneltest.Self(t)
 	data, err := os.ReadFile(self)
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +274,7 @@ func TestKernelPrivateProgram(t *testing.T) {
 // TestKernelGroupProgram: the caller may read the program only as a member of a
 // supplementary group.
 func TestKernelGroupProgram(t *testing.T) {
-	start(t)
+	kerneltest.Begin(t)
 	groups, err := os.Getgroups()
 	if err != nil {
 		t.Fatal(err)
@@ -299,8 +293,8 @@ func TestKernelGroupProgram(t *testing.T) {
 	if err := os.Chmod(program, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range identities {
-		requireID(t, id)
+	for _, id := range kerneltest.Identities {
+		kerneltest.RequireID(t, id)
 		if got := kerneltest.Run(t, "-q", "--id", id, program); got.Code != 0 || got.Stdout != "ran\n" {
 			t.Errorf("--id %s: %+v", id, got)
 		}
@@ -309,11 +303,8 @@ func TestKernelGroupProgram(t *testing.T) {
 
 // TestKernelNested makes jails in a jail: build in build, and strict in that.
 func TestKernelNested(t *testing.T) {
-	start(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	kerneltest.Begin(t)
+	self := kerneltest.Self(t)
 	procjail := kerneltest.Binary(t)
 	shown := []string{"--ro", procjail, "--ro", self}
 	outer := append([]string{"-q", "-p", "build"}, shown...)

@@ -21,8 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
@@ -30,42 +28,31 @@ import (
 // since the machine may be busy; nothing here ends by itself that soon.
 const bound = 10 * time.Second
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == victimWord {
-		os.Exit(victim(os.Args[2], os.Args[3:]))
-	}
-	os.Exit(m.Run())
-}
+const victimWord = kerneltest.VictimWord
+
+func TestMain(m *testing.M) { os.Exit(kerneltest.Main(m, victim)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// begin prepares a test: what it needs of the host, and that it leaves nothing.
-func begin(t testing.TB) {
-	t.Helper()
-	kerneltest.Unprivileged(t)
-	kerneltest.Require(t, kerneltest.UserNamespaces)
-	kerneltest.Clean(t)
-}
-
-// eachID runs a test with a subordinate id and with the caller's.
-func eachID(t *testing.T, f func(t *testing.T, id string)) {
-	for _, id := range []string{"subid", "self"} {
-		t.Run(id, func(t *testing.T) {
-			if id == "subid" {
-				kerneltest.Require(t, kerneltest.SubordinateIDs, kerneltest.NewIDMap)
-			}
-			begin(t)
-			f(t, id)
-		})
-	}
-}
-
-// often is how often something is done: full in make test-faults.
-func often(short, full int) int {
-	if os.Getenv("PROCJAIL_FAULTS") != "" {
+// often is how often something is done: full in make test-faults, and a tenth of
+// usual with -short.
+func often(usual, full int) int {
+	switch {
+	case os.Getenv("PROCJAIL_FAULTS") != "":
 		return full
+	case testing.Short():
+		return (usual + 9) / 10
 	}
-	return short
+	return usual
+}
+
+// moment is a time after a start begins. With -short there are few of them, and a
+// start takes ten times as long, in the machine of test/vm, which is emulated.
+func moment(d time.Duration) time.Duration {
+	if testing.Short() {
+		return 10 * d
+	}
+	return d
 }
 
 // jail is a procjail that runs.
@@ -90,11 +77,22 @@ func launch(t testing.TB, options []string, argv ...string) *jail {
 func launchQuietly(t testing.TB, prepare func(*exec.Cmd), options []string, argv ...string) *jail {
 	t.Helper()
 	cmd := kerneltest.Command(t, append(append(options[:len(options):len(options)], "--"), argv...)...)
-	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
-	cmd.Stdout, cmd.Stderr = j.out, j.err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if prepare != nil {
 		prepare(cmd)
+	}
+	return follow(t, cmd)
+}
+
+// follow starts a command that is or runs procjail.
+func follow(t testing.TB, cmd *exec.Cmd) *jail {
+	t.Helper()
+	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
+	if cmd.Stdout == nil {
+		cmd.Stdout = j.out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = j.err
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -112,11 +110,7 @@ func sh(script string) []string { return []string{"sh", "-c", script} }
 // self is this binary as a payload.
 func self(t testing.TB, act string, args ...string) []string {
 	t.Helper()
-	name, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append([]string{name, victimWord, act}, args...)
+	return append([]string{kerneltest.Self(t), victimWord, act}, args...)
 }
 
 // until waits until the payload has written text to standard output.
@@ -174,17 +168,7 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// stat is the fields of proc_pid_stat(5) behind the name: the state, the parent,
-// the process group, the session.
-func stat(pid int) []string {
-	text, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
-	if err != nil {
-		return []string{"gone", "0", "0", "0"}
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-}
-
-func state(pid int) string { return stat(pid)[0] }
+func state(pid int) string { return kerneltest.Stat(pid)[0] }
 
 // awaitState waits until a process is in one of the states.
 func awaitState(t testing.TB, pid int, states string) {
@@ -197,24 +181,10 @@ func awaitState(t testing.TB, pid int, states string) {
 	}
 }
 
-// children are the processes whose parent pid is.
-func children(pid int) []int {
-	var list []int
-	tasks, _ := os.ReadDir("/proc/" + itoa(pid) + "/task")
-	for _, task := range tasks {
-		text, _ := os.ReadFile("/proc/" + itoa(pid) + "/task/" + task.Name() + "/children")
-		for word := range strings.FieldsSeq(string(text)) {
-			n, _ := strconv.Atoi(word)
-			list = append(list, n)
-		}
-	}
-	return list
-}
-
 // init1 and payload are the processes of a jail as they are numbered outside.
 func (j *jail) init1() int {
 	j.t.Helper()
-	list := children(j.cmd.Process.Pid)
+	list := kerneltest.Children(j.cmd.Process.Pid)
 	if len(list) != 1 {
 		j.t.Fatalf("procjail has the children %v, want one", list)
 	}
@@ -223,30 +193,11 @@ func (j *jail) init1() int {
 
 func (j *jail) payload() int {
 	j.t.Helper()
-	list := children(j.init1())
+	list := kerneltest.Children(j.init1())
 	if len(list) == 0 {
 		j.t.Fatal("PID 1 has no child")
 	}
 	return list[0]
-}
-
-// nobodyLeft asks, for up to the bound, until this process has no child at all:
-// what a jail leaves is given to it, as Clean has arranged.
-func nobodyLeft(t testing.TB) {
-	t.Helper()
-	for deadline := time.Now().Add(bound); ; {
-		var status unix.WaitStatus
-		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
-		switch {
-		case err == unix.ECHILD:
-			return
-		case err == unix.EINTR || pid > 0:
-		case time.Now().After(deadline):
-			t.Fatalf("processes are left: %v", children(os.Getpid()))
-		default:
-			time.Sleep(time.Millisecond)
-		}
-	}
 }
 
 // wrap is a command that is not procjail itself, with its bound.

@@ -36,10 +36,10 @@ func newScreen(t testing.TB, shell ...string) *screen {
 	s.tmux("new-session", "-d", "-x", "90", "-y", "30", "-c", s.dir, shell[0])
 	t.Cleanup(func() {
 		_ = s.command("kill-server").Run()
-		for end := time.Now().Add(bound); living(children(os.Getpid())) && time.Now().Before(end); {
+		for end := time.Now().Add(bound); living(kerneltest.Children(os.Getpid())) && time.Now().Before(end); {
 			time.Sleep(5 * time.Millisecond) // its last acts are in the directory
 		}
-		nobodyLeft(t) // and what it left is this process's to reap
+		kerneltest.NobodyLeft(t) // and what it left is this process's to reap
 	})
 	if shell[0][:9] == "/bin/bash" {
 		s.until(`\$ *$`)

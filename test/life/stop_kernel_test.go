@@ -25,7 +25,7 @@ const (
 // TestKernelStopping: whatever a payload does, procjail ends within a bound,
 // with the right status and word.
 func TestKernelStopping(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	const killed = 128 + 9
 	for _, tt := range []struct {
 		name    string
@@ -74,6 +74,11 @@ func TestKernelStopping(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			kerneltest.Clean(t)
+			if testing.Short() { // a start takes as long
+				for _, text := range []*string{&tt.options, &tt.err} {
+					*text = strings.NewReplacer("timeout 500ms", "timeout 2s", "timeout 700ms", "timeout 2s", "after 500ms", "after 2s", `.*500ms`, `.*2s`).Replace(*text)
+				}
+			}
 			options := append([]string{"--allow-degraded", "cgroup,subid,landlock"}, strings.Fields(tt.options)...)
 			switch tt.least {
 			case -1: // a signal that the Go runtime handles by itself: only that it comes
@@ -114,7 +119,7 @@ func TestKernelStopping(t *testing.T) {
 // TestKernelTwiceAtOnce: timeout(1) sends its signal to its child and then to
 // its process group, in which the child is. That is one wish and not two.
 func TestKernelTwiceAtOnce(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	for range 20 {
 		j := launch(t, []string{"-q"}, sh(careful)...)
 		j.signal(unix.SIGTERM)
@@ -134,13 +139,17 @@ func TestKernelTwiceAtOnce(t *testing.T) {
 // signal must not be lost between the processes that pass it on, or it would
 // take the grace of ten seconds.
 func TestKernelStopEarly(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		for i := range often(60, 500) {
 			j := launchQuietly(t, nil, []string{"-q", "--id", id, "--stop-timeout", "1m"}, "sleep", "100")
-			time.Sleep(time.Duration(i%60) * 250 * time.Microsecond)
+			after := time.Duration(i%60) * 250 * time.Microsecond
+			if testing.Short() {
+				after = moment(10 * after)
+			}
+			time.Sleep(after)
 			j.signal(unix.SIGTERM)
 			if code := j.end(); code != 128+15 {
-				t.Fatalf("after %v: exit %d, want 143; %q", time.Duration(i%60)*250*time.Microsecond, code, j.err)
+				t.Fatalf("after %v: exit %d, want 143; %q", after, code, j.err)
 			}
 		}
 	})

@@ -17,7 +17,7 @@ import (
 // TestKernelShell is an interactive bash inside: job control, the characters
 // that mean something, the size.
 func TestKernelShell(t *testing.T) {
-	eachID(t, func(t *testing.T, id string) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
 		s := newScreen(t)
 		s.unchanged(func() {
 			s.begin("$J --id " + id + " -e 'PS1=in> ' bash --norc")
@@ -57,7 +57,7 @@ func TestKernelShell(t *testing.T) {
 // TestKernelSuspend: ^Z stops procjail as it stops any program: alone, in a
 // script, in a pipe, and not where nobody could let it go on.
 func TestKernelSuspend(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	for _, tt := range []struct{ name, command string }{
 		{"alone", "$J cat"},
 		{"a script", `sh -c '$J cat; exit $?'`},
@@ -107,7 +107,7 @@ func TestKernelSuspend(t *testing.T) {
 // TestKernelBackground: a jail in the background runs, leaves the terminal
 // alone, and can come to the foreground.
 func TestKernelBackground(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	s := newScreen(t)
 	s.unchanged(func() {
 		s.line(`$J sh -c 'sleep 1; echo done-$((1))' & clear`)
@@ -134,7 +134,7 @@ func TestKernelBackground(t *testing.T) {
 // TestKernelFullScreen runs programs that take the whole screen.
 func TestKernelFullScreen(t *testing.T) {
 	kerneltest.RequirePrograms(t, "vi", "less", "top", "tmux")
-	begin(t)
+	kerneltest.Begin(t)
 	s := newScreen(t)
 	inside := func(command, shown string, keys ...string) {
 		t.Helper()
@@ -174,7 +174,7 @@ func TestKernelFullScreen(t *testing.T) {
 
 // TestKernelPassword: what is typed where there is no echo is not shown.
 func TestKernelPassword(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	s := newScreen(t)
 	s.begin(`$J bash -c 'read -sp "Password: " x; echo; echo "${#x} letters"'`)
 	s.until(`^Password:$`)
@@ -189,7 +189,7 @@ func TestKernelPassword(t *testing.T) {
 // TestKernelRestored: the caller's terminal is as it was after every end but
 // procjail's own by SIGKILL.
 func TestKernelRestored(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	s := newScreen(t)
 	// kill sends a signal to procjail, PID 1 or the payload, by its name.
 	kill := func(sig unix.Signal, find func(procjail int) int) func() {
@@ -197,7 +197,7 @@ func TestKernelRestored(t *testing.T) {
 			t.Helper()
 			pane, _ := strconv.Atoi(strings.TrimSpace(s.tmux("display-message", "-p", "#{pane_pid}")))
 			var procjail int
-			for _, pid := range children(pane) {
+			for _, pid := range kerneltest.Children(pane) {
 				if comm, _ := os.ReadFile("/proc/" + itoa(pid) + "/comm"); string(comm) == "procjail\n" {
 					procjail = pid
 				}
@@ -211,7 +211,7 @@ func TestKernelRestored(t *testing.T) {
 		}
 	}
 	first := func(pid int) int {
-		if list := children(pid); len(list) > 0 {
+		if list := kerneltest.Children(pid); len(list) > 0 {
 			return list[0]
 		}
 		return 0
@@ -252,7 +252,7 @@ func TestKernelRestored(t *testing.T) {
 // TestKernelOwnTerminal: what a payload does to its terminal reaches the caller's
 // in no way.
 func TestKernelOwnTerminal(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	s := newScreen(t)
 	for _, options := range []string{"", "--tty always", "--profile build"} {
 		s.run("clear; mkdir -p below; cd below; $J " + options + " -- $SELF victim tty; cd ..")
@@ -271,10 +271,28 @@ func TestKernelOwnTerminal(t *testing.T) {
 	}
 }
 
+// TestKernelCallersTerminal: with --tty never the streams are the caller's terminal
+// itself, which a payload can change for good, and cannot type into.
+func TestKernelCallersTerminal(t *testing.T) {
+	kerneltest.Begin(t)
+	s := newScreen(t)
+	s.run("clear; $J --tty never -- $SELF victim tty")
+	show := s.show()
+	if !strings.Contains(show, "/dev/tty open /dev/tty: no such device or address") || strings.Count(show, "TIOCSTI EPERM") != 3 || strings.Contains(show, "xxx") {
+		t.Errorf("%s", show)
+	}
+	s.run("$J --tty never stty -echo intr x")
+	s.run("stty -a >settings")
+	settings, err := os.ReadFile(s.dir + "/settings")
+	if err != nil || !strings.Contains(string(settings), " -echo ") || !strings.Contains(string(settings), "intr = x;") {
+		t.Errorf("%v: the settings are those of before:\n%s", err, settings)
+	}
+}
+
 // TestKernelWhichStreams: with which options and streams there is a terminal,
 // and for which streams.
 func TestKernelWhichStreams(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	const what = `sh -c 'for i in 0 1 2; do test -t $i && x=${x}y || x=${x}n; done; echo $x >/dev/tty; echo out; echo err >&2; exit 3'`
 	const none = `sh -c 'for i in 0 1 2; do test -t $i && printf y || printf n; done; (: >/dev/tty) 2>/dev/null || echo " no /dev/tty"; exit 3'`
 	s := newScreen(t)
@@ -305,14 +323,14 @@ func TestKernelWhichStreams(t *testing.T) {
 
 // TestKernelClosed: a terminal that goes away ends the jail.
 func TestKernelClosed(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	for _, command := range []string{"$J cat", "exec $J cat", "$J --stop-timeout 200ms sh -c 'trap \"\" HUP TERM INT; echo ready; while :; do sleep 1; done'", "$J yes"} {
 		s := newScreen(t)
 		s.line(command)
 		time.Sleep(700 * time.Millisecond)
 		began := time.Now()
 		s.tmux("kill-server")
-		nobodyLeft(t)
+		kerneltest.NobodyLeft(t)
 		if took := time.Since(began); took > bound/2 {
 			t.Errorf("%s: the jail took %v to end", command, took)
 		}
@@ -322,7 +340,7 @@ func TestKernelClosed(t *testing.T) {
 // TestKernelPaste pastes 64 KiB, in lines, to a program that reads slowly, and
 // asks for all of it.
 func TestKernelPaste(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	s := newScreen(t)
 	var text strings.Builder
 	for i := 0; text.Len() < 64<<10; i++ {
@@ -347,7 +365,7 @@ func TestKernelPaste(t *testing.T) {
 
 // TestKernelMuchOutput writes 10 MB to the terminal, and counts what comes.
 func TestKernelMuchOutput(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	kerneltest.RequirePrograms(t, "script", "seq", "sha256sum")
 	dir := t.TempDir()
 	for _, end := range []string{"", "; exit 7", "; kill -9 $$"} {
@@ -362,7 +380,7 @@ func TestKernelMuchOutput(t *testing.T) {
 
 // TestKernelAlways: --tty always where there is no terminal at all.
 func TestKernelAlways(t *testing.T) {
-	begin(t)
+	kerneltest.Begin(t)
 	for _, tt := range []struct{ stdin, script, want string }{
 		{"one\ntwo\n", "stty -echo; cat", "one\r\ntwo\r\n"},
 		{"one\ntwo", "stty -echo; cat", "one\r\ntwo"},

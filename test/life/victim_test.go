@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// victimWord as the first argument makes the test binary a payload.
-const victimWord = "victim"
-
 // victim is a payload's main.
 func victim(act string, args []string) int {
 	switch act {

@@ -127,7 +127,7 @@ after: enabled \[\] below \[\] processes 1
 func TestKernelNotDelegated(t *testing.T) {
 	start(t)
 	got := kerneltest.Run(t, "--cgroup", "delegated", "true")
-	own := strings.TrimPrefix(cgroupOf(t, os.Getpid()), "/sys/fs/cgroup")
+	own := strings.TrimPrefix(kerneltest.CgroupOf(t, os.Getpid()), "/sys/fs/cgroup")
 	want := "procjail: error: --cgroup delegated: the cgroup " + own + " is not yours to make children in\n" +
 		"procjail: remedy: systemd-run --user --scope -p Delegate=yes procjail ..., or --cgroup systemd\n"
 	if got.Code != 125 || got.Stdout != "" || got.Stderr != want {

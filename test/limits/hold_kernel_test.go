@@ -74,7 +74,7 @@ func TestKernelHold(t *testing.T) {
 			if !strings.Contains(events, "oom_kill 0\n") {
 				t.Errorf("the jail beside: %s", events)
 			}
-			if code := beside.end(t); code != 0 || beside.stderr.Len() != 0 {
+			if code := beside.End(); code != 0 || beside.stderr.Len() != 0 {
 				t.Errorf("the jail beside: exit %d, %s", code, beside.stderr)
 			}
 		})
@@ -87,7 +87,7 @@ func TestKernelCPU(t *testing.T) {
 	start(t)
 	alone := work(t)
 	loop := startWaiting(t, []string{"-q"}) // so that the start of one does not count
-	_ = loop.end(t)
+	_ = loop.End()
 	cmd := command(t, []string{"--cpus", "0.5"}, "spin", "6")
 	out := new(strings.Builder)
 	cmd.Stdout, cmd.Stderr = out, os.Stderr

@@ -1,41 +1,23 @@
 package limits
 
 import (
-	"bufio"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
-
-func errnoOf(err error) string {
-	var e unix.Errno
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.As(err, &e) && unix.ErrnoName(e) != "":
-		return unix.ErrnoName(e)
-	}
-	return err.Error()
-}
 
 // start prepares a test: what it needs of the host, and that it leaves nothing,
 // neither here nor with systemd.
 func start(t testing.TB) {
 	t.Helper()
-	kerneltest.Unprivileged(t)
-	kerneltest.Require(t, kerneltest.UserNamespaces, kerneltest.Systemd, kerneltest.Controllers)
-	kerneltest.Clean(t)
+	kerneltest.Begin(t, kerneltest.Systemd, kerneltest.Controllers)
 	t.Cleanup(func() { nothingLeft(t) })
 }
 
@@ -57,8 +39,10 @@ func nothingLeft(t testing.TB) {
 				}
 				procs = append(procs, dir+": "+text(dir+"/cgroup.events"))
 			}
-			for _, unit := range strings.Split(units, "\n") { // for the tests after this one
-				_ = exec.Command("systemctl", "--user", "stop", strings.Fields(unit)[0]).Run()
+			for unit := range strings.Lines(units) { // for the tests after this one
+				if f := strings.Fields(unit); len(f) > 0 {
+					_ = exec.Command("systemctl", "--user", "stop", f[0]).Run()
+				}
 			}
 			t.Fatalf("left behind: cgroups %q, units %q\n%s", dirs, units, strings.Join(procs, "\n"))
 		}
@@ -79,8 +63,7 @@ func cgroupsNamed(t testing.TB, prefix string) []string {
 }
 
 func managerDir() string {
-	uid := strconv.Itoa(os.Getuid())
-	return "/sys/fs/cgroup/user.slice/user-" + uid + ".slice/user@" + uid + ".service"
+	return "/sys/fs/cgroup" + cgroupdelegate.UserManager(os.Getuid())
 }
 
 func systemctl(t testing.TB, args ...string) string {
@@ -92,15 +75,7 @@ func systemctl(t testing.TB, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// self is the test binary, which every view of a jail shows by its path.
-func self(t testing.TB) string {
-	t.Helper()
-	name, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
+func self(t testing.TB) string { t.Helper(); return kerneltest.Self(t) }
 
 // command is the test binary as a payload, below the options of procjail.
 func command(t testing.TB, options []string, act string, args ...string) *exec.Cmd {
@@ -122,9 +97,7 @@ func run(t testing.TB, options []string, act string, args ...string) kerneltest.
 
 // jail is one that waits for the end of its standard input.
 type jail struct {
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	shown  string // what the payload has shown
+	*kerneltest.Waiting
 	stderr *strings.Builder
 	top    string // the directory of the cgroup that its leaves are in
 }
@@ -137,52 +110,10 @@ func startWaiting(t testing.TB, options []string, files ...string) *jail {
 
 func waitReady(t testing.TB, cmd *exec.Cmd) *jail {
 	t.Helper()
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	j := &jail{cmd: cmd, stdin: in, stderr: new(strings.Builder)}
-	cmd.Stderr = j.stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for r := bufio.NewReader(out); ; {
-		line, err := r.ReadString('\n')
-		if line == "ready\n" {
-			break
-		}
-		if err != nil {
-			_ = cmd.Wait()
-			t.Fatalf("the payload said %q%q, %v; stderr %s", j.shown, line, err, j.stderr)
-		}
-		j.shown += line
-	}
-	j.top = filepath.Dir(cgroupOf(t, cmd.Process.Pid))
-	return j
-}
-
-// end ends the payload and returns the exit status.
-func (j *jail) end(t testing.TB) int {
-	t.Helper()
-	j.stdin.Close()
-	_ = j.cmd.Wait()
-	return j.cmd.ProcessState.ExitCode()
-}
-
-// cgroupOf is the directory of a process's cgroup.
-func cgroupOf(t testing.TB, pid int) string {
-	t.Helper()
-	for line := range strings.Lines(text("/proc/" + strconv.Itoa(pid) + "/cgroup")) {
-		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return "/sys/fs/cgroup" + p
-		}
-	}
-	t.Fatalf("process %d has no cgroup: %s", pid, text("/proc/"+strconv.Itoa(pid)+"/cgroup"))
-	return ""
+	stderr := new(strings.Builder)
+	cmd.Stderr = stderr
+	w := kerneltest.StartWaiting(t, cmd)
+	return &jail{w, stderr, filepath.Dir(kerneltest.CgroupOf(t, cmd.Process.Pid))}
 }
 
 // inScope runs a script in a delegated scope of its own, with what it says of

@@ -24,7 +24,7 @@ var inside = []string{
 func TestKernelScope(t *testing.T) {
 	start(t)
 	j := startWaiting(t, []string{"-q", "--memory", "64M", "--memory-swap", "80M", "--cpus", "0.5", "--pids", "40"}, inside...)
-	pid := strconv.Itoa(j.cmd.Process.Pid)
+	pid := strconv.Itoa(j.Cmd.Process.Pid)
 	unit := filepath.Base(j.top)
 	match(t, "cgroup", managerDir()+`/app\.slice/procjail-`+pid+`-[0-9a-z]+\.scope`, j.top)
 	match(t, "inside", `/proc/self/cgroup: 0::/
@@ -35,7 +35,7 @@ func TestKernelScope(t *testing.T) {
 /sys/fs/cgroup/memory.oom.group: 1
 /sys/fs/cgroup/cgroup.procs: 1
 [0-9]+
-`, j.shown)
+`, j.Shown)
 	show := systemctl(t, "show", unit, "-p", "Delegate,CollectMode,Description,Slice,ActiveState,SubState,Transient,FragmentPath")
 	for _, want := range []string{
 		"Delegate=yes", "CollectMode=inactive-or-failed", "Description=procjail: " + filepath.Base(os.Args[0]),
@@ -55,7 +55,7 @@ func TestKernelScope(t *testing.T) {
 	if got := text(filepath.Join(j.top, "cgroup.subtree_control")); got != "cpu memory pids\n" {
 		t.Errorf("enabled: %q", got)
 	}
-	if code := j.end(t); code != 0 || j.stderr.Len() != 0 {
+	if code := j.End(); code != 0 || j.stderr.Len() != 0 {
 		t.Errorf("exit %d, %s", code, j.stderr)
 	}
 }
@@ -125,7 +125,7 @@ func TestKernelDescription(t *testing.T) {
 					t.Errorf("the unit's file has %q", line)
 				}
 			}
-			if code := j.end(t); code != 0 {
+			if code := j.End(); code != 0 {
 				t.Errorf("exit %d, %s", code, j.stderr)
 			}
 		})
@@ -152,7 +152,7 @@ func TestKernelReload(t *testing.T) {
 	if got := strings.TrimSpace(text(j.top + "/payload/memory.max")); got != "67108864" {
 		t.Errorf("memory.max after a reload: %s", got)
 	}
-	if code := j.end(t); code != 0 {
+	if code := j.End(); code != 0 {
 		t.Errorf("exit %d, %s", code, j.stderr)
 	}
 }
@@ -163,11 +163,11 @@ func TestKernelStopped(t *testing.T) {
 	j := startWaiting(t, []string{"-q"})
 	systemctl(t, "stop", filepath.Base(j.top))
 	done := make(chan struct{})
-	go func() { _ = j.cmd.Wait(); close(done) }()
+	go func() { _ = j.Cmd.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-time.After(15 * time.Second):
-		_ = j.cmd.Process.Signal(unix.SIGKILL)
+		_ = j.Cmd.Process.Signal(unix.SIGKILL)
 		t.Error("procjail outlives its scope")
 	}
 }

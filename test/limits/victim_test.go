@@ -5,7 +5,6 @@ package limits
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,17 +15,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
-// victimWord as the first argument makes the test binary a payload.
-const victimWord = "victim"
+const victimWord = kerneltest.VictimWord
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == victimWord {
-		os.Exit(victim(os.Args[2], os.Args[3:]))
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { os.Exit(kerneltest.Main(m, victim)) }
 
 // victim is a payload's main.
 func victim(act string, args []string) int {
@@ -37,11 +32,10 @@ func victim(act string, args []string) int {
 		}
 	case "wait": // until the end of its standard input, which follows what it shows
 		victim("show", args)
-		fmt.Println("ready")
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		kerneltest.Wait()
 	case "write": // DATA FILE...
 		for _, name := range args[1:] {
-			fmt.Printf("%s: %v\n", name, errnoOf(os.WriteFile(name, []byte(args[0]), 0)))
+			fmt.Printf("%s: %v\n", name, kerneltest.ErrnoName(os.WriteFile(name, []byte(args[0]), 0)))
 		}
 	case "hog": // MEGABYTES
 		touch(number(args[0]) << 20)
@@ -75,6 +69,14 @@ func victim(act string, args []string) int {
 		return disk(args[0], number(args[1]))
 	case "descendants":
 		return descendants()
+	case "hang": // DIRECTORY COMMAND...: outside of a jail
+		return hang(args[0], args[1:])
+	case "open": // FILE, in a thread that is not the first
+		go func() {
+			runtime.LockOSThread()
+			_, _ = os.Open(args[0])
+		}()
+		time.Sleep(time.Minute)
 	default:
 		fmt.Fprintln(os.Stderr, "no act", act)
 		return 99
@@ -104,7 +106,7 @@ func fill(name string, megabytes int) int {
 	block := make([]byte, 1<<20)
 	for i := range megabytes {
 		if _, err := f.Write(block); err != nil {
-			fmt.Println("filled", i, errnoOf(err))
+			fmt.Println("filled", i, kerneltest.ErrnoName(err))
 			return 1
 		}
 	}
@@ -122,7 +124,7 @@ func forks(most int) int {
 	for i := range most {
 		c := exec.Command("sleep", "60")
 		if err := c.Start(); err != nil {
-			fmt.Println("children", i, errnoOf(err))
+			fmt.Println("children", i, kerneltest.ErrnoName(err))
 			return 1
 		}
 		children = append(children, c)
@@ -184,7 +186,7 @@ func number(s string) int {
 func text(name string) string {
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return errnoOf(err)
+		return kerneltest.ErrnoName(err)
 	}
 	return string(data)
 }

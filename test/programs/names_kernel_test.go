@@ -11,9 +11,7 @@ import (
 // TestKernelResolvConf reads /etc/resolv.conf where there is a network to ask
 // on, and looks for it in vain where there is none.
 func TestKernelResolvConf(t *testing.T) {
-	kerneltest.Unprivileged(t)
-	kerneltest.Require(t, kerneltest.UserNamespaces)
-	kerneltest.Clean(t)
+	kerneltest.Begin(t)
 	want, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil {
 		t.Skipf("probed /etc/resolv.conf, found: %v", err)

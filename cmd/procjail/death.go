@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/launch"
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
+)
+
+// meanings are what the kernel sends a signal for. Anybody else may send it too,
+// and nothing tells them apart.
+var meanings = map[unix.Signal]string{
+	unix.SIGSEGV: "for memory that is not the program's own",
+	unix.SIGBUS:  "for memory behind which there is nothing: of a file that was cut, or of a full file system",
+	unix.SIGILL:  "for an instruction that this processor does not have",
+	unix.SIGFPE:  "for an impossible calculation, as a division by 0",
+	unix.SIGTRAP: "for a breakpoint, to who has no debugger",
+	unix.SIGPIPE: "to who writes to a pipe that nobody reads",
+	unix.SIGSYS:  "for a call that the seccomp policy answers with it",
+}
+
+// sayDeath tells which signal ended the payload, and what can be known of why.
+// Where procjail or a limit did it, another line says so.
+func sayDeath(spec *plan.Spec, res launch.Result) {
+	s := res.Status
+	if !s.Signaled() || res.Reason != launch.Signaled && res.Reason != launch.Seccomp {
+		return
+	}
+	sig := s.Signal()
+	name := unix.SignalName(sig)
+	if name == "" {
+		name = "signal " + strconv.Itoa(int(sig))
+	}
+	text := "killed by " + name
+	switch means := meanings[sig]; {
+	case sig == unix.SIGKILL:
+		text += ", which procjail did not send" + killer(res)
+	case sig == unix.SIGXFSZ:
+		text += ": a file grew to the limit of " + megabytes(spec.Limits.FileSize) + " (RLIMIT_FSIZE)"
+	case sig == unix.SIGXCPU:
+		text += ": its processor time was over (RLIMIT_CPU)"
+	case means != "":
+		text += ", which the kernel sends " + means
+	case sig == unix.SIGABRT:
+		text += ", by which programs give up (abort(3))"
+	}
+	if res.Status.CoreDump() {
+		text += "; a core was dumped"
+	}
+	say("signal", text)
+	if sig == unix.SIGSEGV || sig == unix.SIGBUS || sig == unix.SIGABRT {
+		sayMemory(spec, res)
+	}
+}
+
+// killer is what is known of who has sent SIGKILL.
+func killer(res launch.Result) string {
+	if res.HasCgroup {
+		return ", nor did the kernel for the jail's memory (memory.events): somebody inside, or outside"
+	}
+	return "; whether the kernel did, for want of memory, nothing tells without a cgroup"
+}
+
+// sayMemory names a limit on memory that the largest process came near, where the
+// limit is each process's own.
+func sayMemory(spec *plan.Spec, res launch.Result) {
+	limit := spec.Limits.Memory
+	if res.HasCgroup || limit == profiles.Unlimited || uint64(res.Usage.MaxRSS) < limit/10*9 {
+		return
+	}
+	say("memory", fmt.Sprintf("its largest process had %s of the %s that a process may (RLIMIT_DATA)", megabytes(uint64(res.Usage.MaxRSS)), megabytes(limit)))
+	say("remedy", "--memory SIZE allows more")
+}
+
+// sayFull names what was full at the end.
+func sayFull(res launch.Result) {
+	for _, f := range res.Full {
+		if f.Size > 0 {
+			say("full", fmt.Sprintf("%s has no room left of its %s (ENOSPC; SIGBUS for who maps a file there)", f.Path, megabytes(f.Size)))
+		} else {
+			say("full", fmt.Sprintf("%s has no inode left of its %d (ENOSPC)", f.Path, f.Inodes))
+		}
+		say("remedy", "--tmpfs "+f.Path+":SIZE makes it larger, and it counts as memory")
+	}
+}
+
+// sayOthers tells what became of the processes that the payload left, which is worth
+// a line only for who looks.
+func (o *options) sayOthers(res launch.Result) {
+	if res.Zombies > 0 {
+		say("pid1", fmt.Sprintf("the payload is PID 1 and had not waited for %d processes that had ended (zombies); --pid1 init reaps them", res.Zombies))
+	}
+	if res.LeftRunning && o.verbose {
+		say("pid1", "processes that the payload left were ended with it: its PID namespace ends with PID 1 (pid_namespaces(7))")
+	}
+}

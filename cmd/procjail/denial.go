@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/launch"
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/report"
+	"github.com/Emmanuel326/procjail/seccomp"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
+)
+
+// shownDenials is how many kinds the end of a run tells of.
+const shownDenials = 5
+
+// refusal is the sentence for one kind of call that the policy refused.
+func refusal(d *denial.Denial, policy string) string {
+	text := d.Text + ": "
+	if d.Killed {
+		text += "the policy " + policy + " ends the process"
+	} else {
+		text += plan.Errno(d.Errno).String() + " by the policy " + policy
+	}
+	if d.Process.PID == 0 {
+		return text
+	}
+	return text + " (" + d.Process.Name + ", process " + strconv.Itoa(d.Process.PID) + ")"
+}
+
+// denied prints the first of each kind as it happens. The payload must not wait
+// for who reads standard error: there are no more lines than the channel has
+// room for.
+func (o *options) denied(policy string) (tell func(*denial.Denial), done func()) {
+	if !o.verbose {
+		return nil, func() {}
+	}
+	lines, ended := make(chan string, denial.Most), make(chan struct{})
+	go func() {
+		for text := range lines {
+			say("refused", text)
+		}
+		close(ended)
+	}()
+	return func(d *denial.Denial) { lines <- refusal(d, policy) }, func() { close(lines); <-ended }
+}
+
+// sayDenied tells, when the payload failed, what its policy had refused: what
+// explains most first, each with what would allow it and what that means.
+func sayDenied(spec *plan.Spec, log *denial.Log) {
+	list := log.Telling()
+	first := slices.IndexFunc(list, (*denial.Denial).Expected)
+	var expected []string
+	if first > 0 { // there is something that says more
+		for _, d := range list[first:] {
+			expected = append(expected, d.Text)
+		}
+		list = list[:first]
+	}
+	shown := list[:min(len(list), shownDenials)]
+	for i, d := range shown {
+		text := refusal(d, spec.Filter.Name)
+		if d.Count > 1 {
+			text += ", " + strconv.FormatUint(d.Count, 10) + " times"
+		}
+		if d.Expected() {
+			text += "; most programs that try this go on without"
+		}
+		say("refused", text)
+		remedy := allowing(spec, d)
+		if i+1 == len(shown) || allowing(spec, shown[i+1]) != remedy { // once for all that have it in common
+			say("remedy", remedy)
+		}
+	}
+	if more := len(list) - shownDenials; more > 0 || log.Others > 0 {
+		say("refused", fmt.Sprintf("%d kinds of calls more, and %d calls of others; --report has them", max(more, 0), log.Others))
+	}
+	if len(expected) > 0 {
+		say("refused", strings.Join(expected, ", ")+": most programs that try this go on without")
+	}
+}
+
+// allowing is the option that would allow such a call, and what it gives away:
+// the built-in policies are asked about that very call. Where the policy's leave
+// alone would change nothing, it says what else.
+func allowing(spec *plan.Spec, d *denial.Denial) string {
+	policy := spec.Filter.Name
+	if why := d.Vain(); why != "" {
+		return "none: " + why
+	}
+	means := d.Meaning()
+	allows := " allows it: "
+	if capability := d.Capability(); capability != "" {
+		allows = " allows it, with --cap-add " + capability + ": "
+	}
+	for _, name := range seccomp.Builtins() {
+		f, ok := seccomp.Builtin(name)
+		switch {
+		case !ok || denial.Verdict(f.Program, d.Call) != unix.SECCOMP_RET_ALLOW:
+		case d.Nested() && spec.Limits.UserNS == 0:
+			return "a profile with seccomp = \"" + name + "\" and user-namespaces in [limits], which are 0 here, as -p build has both: " + means
+		default:
+			return "--seccomp " + name + allows + means
+		}
+	}
+	if strings.Contains(d.Name, " ") {
+		return "a program built for this machine's own ABI"
+	}
+	rule := `the rule action = "allow", names = ["` + d.Name + `"]`
+	if slices.Contains(seccomp.Builtins(), policy) {
+		rule = `a policy with include = "` + policy + `" and ` + rule + ", by --seccomp FILE,"
+	} else {
+		rule += " in " + policy
+	}
+	return rule + allows + means
+}
+
+// denials is what the report says of them.
+func denials(spec *plan.Spec, p *plan.Plan, res launch.Result) report.Denials {
+	r := report.Denials{Watched: p.Listener != 0, Why: p.Unwatched, Others: res.Denied.Others, Calls: []report.Denial{}}
+	for _, d := range res.Denied.Telling() {
+		one := report.Denial{
+			Syscall: d.Name, Call: d.Text, Killed: d.Killed, Count: d.Count, Expected: d.Expected(),
+			Process: d.Process.PID, Name: d.Process.Name, First: d.First.Seconds(), Last: d.Last.Seconds(), Remedy: allowing(spec, d),
+		}
+		if d.Errno != 0 {
+			one.Errno = plan.Errno(d.Errno).String()
+		}
+		r.Calls = append(r.Calls, one)
+	}
+	return r
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/launch"
+	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
+	"github.com/Emmanuel326/procjail/report"
+	"github.com/Emmanuel326/procjail/wall"
+)
+
+// met are the walls that the payload's calls have met, for --trace-denials.
+type met struct {
+	failed func(*launch.Failure) // nil: nobody asked
+	walls  map[*launch.Failure]wall.Met
+}
+
+// shownFailures is how many kinds the end of a run tells of.
+const shownFailures = 8
+
+// met looks for the wall behind each failure while the process that met it is
+// still there.
+func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
+	m := &met{}
+	if !o.trace {
+		return m
+	}
+	m.walls = make(map[*launch.Failure]wall.Met)
+	restricted := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { _, ok := e.Step.(plan.LandlockRestrictSelf); return ok })
+	m.failed = func(f *launch.Failure) {
+		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted}
+		found := wall.Of(wall.Failure{Call: f.Call.Name(), Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address, IDs: f.IDs}, view)
+		m.walls[f] = found
+		if o.verbose && found.Wall != wall.None {
+			say("failed", failure(f, found))
+		}
+	}
+	return m
+}
+
+func failure(f *launch.Failure, found wall.Met) string {
+	text := f.Text + ": " + plan.Errno(f.Errno).String()
+	if found.Text != "" {
+		text += ", " + found.Text
+	}
+	if found.Inferred || f.Inferred {
+		text += " (inferred)"
+	}
+	if f.Process.PID != 0 {
+		text += " (" + f.Process.Name + ", process " + strconv.Itoa(f.Process.PID) + ")"
+	}
+	if f.Count > 1 {
+		text += ", " + strconv.FormatUint(f.Count, 10) + " times"
+	}
+	return text
+}
+
+// telling are the failures that met a wall, the last first; then the others. One
+// that says nothing of its own, as a second try of the same path, comes once.
+func (m *met) telling(res launch.Result) (list []*launch.Failure) {
+	for _, f := range slices.Backward(res.Failed) {
+		if m.walls[f].Wall != wall.None {
+			list = append(list, f)
+		}
+	}
+	for _, f := range res.Failed {
+		if m.walls[f].Wall == wall.None {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// say tells, when the payload failed, which walls it met.
+func (m *met) say(res launch.Result) {
+	if m.failed == nil {
+		return
+	}
+	said := make(map[string]bool)
+	more := 0
+	for _, f := range m.telling(res) {
+		found := m.walls[f]
+		switch {
+		case found.Wall == wall.None || said[found.Text]:
+		case len(said) == shownFailures:
+			more++
+		default:
+			said[found.Text] = true
+			say("failed", failure(f, found))
+			if found.Remedy != "" {
+				say("remedy", found.Remedy)
+			}
+		}
+	}
+	if more > 0 {
+		say("failed", strconv.Itoa(more)+" kinds of failures more; --report has them")
+	}
+	if missing := notFound(res); missing != "" {
+		say("failed", missing)
+	}
+	if res.Blind != nil {
+		say("note", fmt.Sprintf("what some calls returned could not be seen: %v (ptrace(2): a debugger inside, or kernel.yama.ptrace_scope 3)", res.Blind))
+	}
+}
+
+// notFound is for an exit status that a shell gives where a command is not found or
+// not to be executed, if an execve failed so.
+func notFound(res launch.Result) string {
+	want := map[int][]unix.Errno{126: {unix.EACCES, unix.ENOEXEC, unix.EPERM, unix.EISDIR}, 127: {unix.ENOENT, unix.ENOTDIR}}[res.Status.ExitStatus()]
+	var paths []string
+	for _, f := range res.Failed {
+		if strings.HasPrefix(f.Call.Name(), "execve") && slices.Contains(want, f.Errno) {
+			paths = append(paths, f.Paths...)
+		}
+	}
+	if len(paths) == 0 && res.Status.ExitStatus() == 127 {
+		paths = searched(res)
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return "status " + strconv.Itoa(res.Status.ExitStatus()) + " is a shell's for a command that it cannot run: there is no, or no usable, " + strings.Join(paths, ", ")
+}
+
+// searched are the paths at which a shell looked for a command, in the directories of
+// a PATH, and found nothing: at three at least.
+func searched(res launch.Result) []string {
+	tried := make(map[string][]string)
+	var last string
+	for _, f := range res.Failed {
+		if len(f.Paths) != 1 || f.Errno != unix.ENOENT || f.Call.Writes() {
+			continue
+		}
+		dir, name := path.Split(f.Paths[0])
+		if strings.HasSuffix(dir, "/bin/") || strings.HasSuffix(dir, "/sbin/") {
+			tried[name] = append(tried[name], f.Paths[0])
+			last = name
+		}
+	}
+	if len(tried[last]) < 3 {
+		return nil
+	}
+	return tried[last]
+}
+
+// report is what the report says of them.
+func (m *met) report(res launch.Result) *report.Failures {
+	if m.failed == nil {
+		return nil
+	}
+	r := &report.Failures{Calls: []report.FailedCall{}, Others: res.OtherFailures}
+	if res.Blind != nil {
+		r.Why = res.Blind.Error()
+	}
+	for _, f := range m.telling(res) {
+		found := m.walls[f]
+		r.Calls = append(r.Calls, report.FailedCall{
+			Syscall: f.Call.Name(), Call: f.Text, Paths: f.Paths, Errno: plan.Errno(f.Errno).String(),
+			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred,
+			Count: f.Count, Process: f.Process.PID, Name: f.Process.Name, At: f.At.Seconds(),
+		})
+	}
+	return r
+}

@@ -1,0 +1,77 @@
+package launch
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Emmanuel326/procjail/internal/sys"
+)
+
+// Full is a limited tmpfs of the jail's that has no room.
+type Full struct {
+	Path   string
+	Size   uint64 // bytes; 0 where it is inodes that are used up
+	Inodes uint64
+}
+
+// lookTime is how long a jail lives before its file systems are kept in sight: who
+// fills one takes longer, and for the others it would be work in vain.
+const lookTime = time.Millisecond
+
+// space is a file system of the jail's that is kept in sight.
+type space struct {
+	path string
+	fd   int // O_PATH
+}
+
+// openSpaces opens the tmpfs that the payload may write to, by way of PID 1, so that
+// they can be asked when the jail has ended: an open one stays.
+func (r *run) openSpaces() {
+	r.lookAt = time.Time{}
+	root := "/proc/" + strconv.Itoa(r.known(r.plan.Init))
+	text, _ := sys.ReadFile(root + "/mountinfo")
+	for line := range strings.Lines(text) {
+		before, after, _ := strings.Cut(line, " - ")
+		f := strings.Fields(before)
+		if len(f) < 6 || !strings.HasPrefix(after, "tmpfs ") || !slices.Contains(strings.Split(f[5], ","), "rw") {
+			continue
+		}
+		if fd, err := sys.OpenPath(root + "/root" + f[4]); err == nil {
+			r.owned = append(r.owned, fd)
+			r.spaces = append(r.spaces, space{f[4], fd})
+		}
+	}
+}
+
+// full asks them.
+func (r *run) full() (list []Full) {
+	for _, s := range r.spaces {
+		size, noRoom, inodes, noInodes := sys.Room(s.fd)
+		switch {
+		case noRoom:
+			list = append(list, Full{Path: s.path, Size: size})
+		case noInodes:
+			list = append(list, Full{Path: s.path, Inodes: inodes})
+		}
+	}
+	return list
+}
+
+// zombies counts the children of PID 1 that have ended and that it has not waited
+// for.
+func (r *run) zombies() (n int) {
+	parent := strconv.Itoa(r.known(r.plan.Init))
+	for _, pid := range sys.Names("/proc") {
+		text, err := sys.ReadFile("/proc/" + pid + "/stat")
+		i := strings.LastIndexByte(text, ')')
+		if err != nil || i < 0 || pid == parent {
+			continue
+		}
+		if f := strings.Fields(text[i+1:]); len(f) > 1 && f[0] == "Z" && f[1] == parent {
+			n++
+		}
+	}
+	return n
+}
