@@ -182,9 +182,9 @@ func processEntries() []Entry {
 		{
 			ID: "nproc", Looks: "RLIMIT_NPROC",
 			On:     nproc,
-			Cause:  "uid {uid} has {count} processes and threads, and may have {limit} (RLIMIT_NPROC)",
+			Cause:  "uid {uid} has {count} processes and threads, those in its user namespaces among them, and may have {limit} (RLIMIT_NPROC)",
 			Remedy: "end some, or ulimit -u {more}",
-			See:    []string{"getrlimit(2): RLIMIT_NPROC", "fork(2): EAGAIN", "execve(2): EAGAIN"},
+			See:    []string{"getrlimit(2): RLIMIT_NPROC", "fork(2): EAGAIN", "execve(2): EAGAIN", "kernel/ucount.c:inc_rlimit_ucounts"},
 			probe:  nprocReached,
 		},
 		{
@@ -278,8 +278,8 @@ func ownPids(l *look) values {
 	return l.saw("none by a cgroup")
 }
 
-// nprocReached counts the processes and threads of the real uid. Others of the
-// same user, in pid namespaces that are not seen from here, count as well.
+// nprocReached counts the processes and threads that are the real uid's. Others,
+// in pid namespaces that are not seen from here, count as well.
 func nprocReached(l *look) values {
 	if l.sys.Limit == nil {
 		return l.saw("nobody asked")
@@ -301,8 +301,9 @@ func nprocReached(l *look) values {
 		}
 		ids, _ := fieldOf(text, "Uid")
 		threads, _ := fieldOf(text, "Threads")
-		if real, _, _ := strings.Cut(ids, "\t"); real == mine {
-			n, _ := strconv.ParseUint(threads, 10, 32)
+		real, _, _ := strings.Cut(ids, "\t")
+		n, _ := strconv.ParseUint(threads, 10, 32)
+		if l.sys.charged(pid, real, mine) {
 			count += n
 		}
 	}

@@ -39,6 +39,7 @@ type world struct {
 	unwritable map[string]unix.Errno
 	quota      sys.Quota
 	caller     func(*userns.Caller)
+	inside     map[string][]UserNamespace // of processes
 	noLandlock,
 	hungUp bool
 }
@@ -131,6 +132,14 @@ func (w *world) status(field, value string) {
 		out.WriteString(line)
 	}
 	w.files["proc/self/status"] = out.String()
+}
+
+// process is one in these user namespaces, the last of which has the first one
+// for its parent.
+func (w *world) process(pid, uid string, threads int, in ...UserNamespace) {
+	w.files["proc/"+pid+"/status"] = fmt.Sprintf("Name:\tsleep\nUid:\t%s\t%[1]s\t%[1]s\t%[1]s\nThreads:\t%d\n", uid, threads)
+	w.files["proc/"+pid+"/ns/user"] = "->" + in[0].Link
+	w.inside = map[string][]UserNamespace{pid: append(in, UserNamespace{"user:[4026531837]", 0})}
 }
 
 // filtered puts a seccomp filter around, which refuses these calls.
@@ -226,7 +235,8 @@ func (w *world) system(t *testing.T) *System {
 			}
 			return c
 		},
-		Try: func(t Trial) Tried { return w.try(root, t) },
+		UserNS: func(pid string) []UserNamespace { return w.inside[pid] },
+		Try:    func(t Trial) Tried { return w.try(root, t) },
 	}
 }
 
@@ -409,6 +419,14 @@ var conditions = map[string]func(*world){
 	"pids nested too deep": func(w *world) { w.status("NSpid", strings.Repeat("1\t", 32)+"1"); w.full = unix.CLONE_NEWPID },
 	"no time namespaces":   func(w *world) { delete(w.files, "proc/self/ns/time_for_children") },
 	"too many processes":   func(w *world) { w.limits[unix.RLIMIT_NPROC] = 6 },
+	"too many in a namespace of the caller's": func(w *world) {
+		w.limits[unix.RLIMIT_NPROC] = 20
+		w.process("5000", "100000", 20, UserNamespace{"user:[4026532001]", 100000}, UserNamespace{"user:[4026532000]", 1001})
+	},
+	"as many in a namespace of somebody's": func(w *world) {
+		w.limits[unix.RLIMIT_NPROC] = 20
+		w.process("5000", "1001", 20, UserNamespace{"user:[4026532000]", 1002})
+	},
 	"root, many processes": func(w *world) { w.limits[unix.RLIMIT_NPROC] = 1; w.status("Uid", "0\t0\t0\t0") },
 	"pids.max above":       func(w *world) { w.files["sys/fs/cgroup/user.slice/pids.max"] = "40\n" },
 	"pids.max of v1": func(w *world) {
