@@ -45,10 +45,10 @@ var refusals = []unix.Errno{unix.EPERM, unix.EACCES}
 // apparmorEntries are AppArmor's refusals: of the namespace, of every capability
 // in it, and of mounts.
 func apparmorEntries() []Entry {
-	const (
-		sysctl  = "kernel.apparmor_restrict_unprivileged_userns"
-		profile = "{profile}, as root"
-	)
+	const sysctl = "kernel.apparmor_restrict_unprivileged_userns"
+	// A name instead of none, and user namespaces: apparmor.d(5), flags=(unconfined).
+	const profile = `as root: printf '%s\n' 'abi <abi/4.0>,' 'include <tunables/global>' 'profile procjail "{file}" flags=(unconfined) {' '  userns,' '}' ` +
+		`>/etc/apparmor.d/procjail && apparmor_parser -r /etc/apparmor.d/procjail`
 	return []Entry{
 		{
 			ID: "userns-apparmor-refused", Looks: "AppArmor",
@@ -75,7 +75,7 @@ func apparmorEntries() []Entry {
 					return l.saw("this process is unconfined, %s is 1, and a user namespace is not refused so now", sysctl)
 				}
 				exe := l.sys.executable()
-				return values{"exe": exe, "profile": appArmorProfile(exe)}
+				return values{"exe": exe, "file": appArmorPath(exe)}
 			},
 		},
 		{
@@ -221,7 +221,7 @@ func strippedByAppArmor(l *look) values {
 	}
 	on, _ := l.sys.sysctl("kernel.apparmor_restrict_unprivileged_userns")
 	exe := l.sys.executable()
-	return values{"label": label, "exe": exe, "profile": appArmorProfile(exe), "on": on}
+	return values{"label": label, "exe": exe, "file": appArmorPath(exe), "on": on}
 }
 
 // labelInside is the profile of a process that goes into a user namespace.
@@ -256,19 +256,10 @@ func (s *System) executable() string {
 	return exe
 }
 
-// appArmorProfile is a line for a shell that writes a profile for a program and
-// loads it: with a name instead of none, and with user namespaces
-// (apparmor.d(5), flags=(unconfined)).
-func appArmorProfile(exe string) string {
-	// Within quotes apparmor.d(5) knows the patterns of a glob and \ before them.
-	glob := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`, `^`, `\^`, `@`, `\@`, `,`, `\,`)
-	lines := []string{
-		"abi <abi/4.0>,", "include <tunables/global>",
-		`profile procjail "` + glob.Replace(exe) + `" flags=(unconfined) {`, "  userns,", "}",
-	}
-	text := "printf '%s\\n'"
-	for _, line := range lines {
-		text += " '" + strings.ReplaceAll(line, "'", `'\''`) + "'"
-	}
-	return text + " >/etc/apparmor.d/procjail && apparmor_parser -r /etc/apparmor.d/procjail"
+// appArmorPath is a path as it stands between double quotes in a profile, which
+// knows the patterns of a glob and a \\ before them (apparmor.d(5)), and that
+// between single quotes in a line for a shell.
+func appArmorPath(path string) string {
+	glob := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`, `^`, `\^`, `@`, `\@`)
+	return strings.ReplaceAll(glob.Replace(path), "'", `'\''`)
 }

@@ -24,8 +24,9 @@ type Entry struct {
 	Cause, Remedy string
 	See           []string // man pages with their section, and functions of the kernel
 
-	exit  int                // 0: the step's own
-	probe func(*look) values // nil values: not confirmed
+	exit   int                // 0: the step's own
+	stands bool               // it holds whether or not a step has failed, and no start succeeds while it does
+	probe  func(*look) values // nil values: not confirmed
 }
 
 // On is a set of steps and of the errnos that they may come with.
@@ -108,6 +109,29 @@ func (s *System) Find(f Failure, h *plan.Host, p *plan.Plan) Finding {
 	return Finding{ID: Unknown, Cause: text, Exit: exit(f), LookedAt: looked}
 }
 
+// Standing asks the entries of which each would end every start, about the steps
+// of a plan that nothing has become of yet.
+func (s *System) Standing(h *plan.Host, p *plan.Plan) []Finding {
+	var list []Finding
+	for _, e := range Table() {
+		if !e.stands {
+			continue
+		}
+		for i, entry := range p.Entries {
+			on := slices.IndexFunc(e.On, func(on On) bool { return (&Entry{On: []On{on}}).on(entry.Step, on.Errnos[0]) })
+			if on < 0 || entry.Skip[0] != 0 {
+				continue
+			}
+			l := &look{Failure: Failure{Step: entry.Step, Stage: entry.Stage, Index: i, Errno: e.On[on].Errnos[0]}, host: h, plan: p, sys: s}
+			if v := e.probe(l); v != nil {
+				list = append(list, Finding{ID: e.ID, Cause: fill(e.Cause, v), Remedy: fill(e.Remedy, v), See: e.See})
+				break
+			}
+		}
+	}
+	return list
+}
+
 // exit is 126 for a program that is there and cannot be executed, whatever the
 // cause.
 func exit(f Failure) int {
@@ -167,6 +191,6 @@ var table = sync.OnceValue(func() []Entry {
 	return slices.Concat(
 		filterEntries(), programEntries(), userEntries(), apparmorEntries(), namespaceEntries(), processEntries(),
 		identityEntries(), viewEntries(), overlayEntries(), fileEntries(), privilegeEntries(),
-		cgroupEntries(), scopeEntries(), limitEntries(),
+		cgroupEntries(), scopeEntries(), placeEntries(), limitEntries(),
 	)
 })

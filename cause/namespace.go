@@ -16,7 +16,7 @@ func namespaceEntries() []Entry {
 	makes := []plan.Step{plan.Clone3{}, plan.Unshare{}, plan.Fsmount{}, plan.OpenTree{}}
 	return []Entry{
 		{
-			ID: "namespaces-off", Looks: "user.max_*_namespaces",
+			ID: "namespaces-off", stands: true, Looks: "user.max_*_namespaces",
 			On:     []On{{makes, full}},
 			Cause:  "user.max_{kind}_namespaces is 0",
 			Remedy: "sysctl user.max_{kind}_namespaces=10000 as root",
@@ -83,7 +83,7 @@ func namespaceEntries() []Entry {
 			},
 		},
 		{
-			ID: "namespaces-missing", Looks: "/proc/self/ns",
+			ID: "namespaces-missing", stands: true, Looks: "/proc/self/ns",
 			On:     []On{{[]plan.Step{plan.Clone3{}, plan.Unshare{}, plan.Setns{}}, []unix.Errno{unix.EINVAL}}},
 			Cause:  "this kernel ({release}) has no {kind} namespaces: there is no /proc/self/ns/{link}",
 			Remedy: "a kernel that was built with CONFIG_{config}",
@@ -182,9 +182,9 @@ func processEntries() []Entry {
 		{
 			ID: "nproc", Looks: "RLIMIT_NPROC",
 			On:     nproc,
-			Cause:  "uid {uid} has {count} processes and threads, and may have {limit} (RLIMIT_NPROC)",
+			Cause:  "uid {uid} has {count} processes and threads, those in its user namespaces among them, and may have {limit} (RLIMIT_NPROC)",
 			Remedy: "end some, or ulimit -u {more}",
-			See:    []string{"getrlimit(2): RLIMIT_NPROC", "fork(2): EAGAIN", "execve(2): EAGAIN"},
+			See:    []string{"getrlimit(2): RLIMIT_NPROC", "fork(2): EAGAIN", "execve(2): EAGAIN", "kernel/ucount.c:inc_rlimit_ucounts"},
 			probe:  nprocReached,
 		},
 		{
@@ -278,8 +278,8 @@ func ownPids(l *look) values {
 	return l.saw("none by a cgroup")
 }
 
-// nprocReached counts the processes and threads of the real uid. Others of the
-// same user, in pid namespaces that are not seen from here, count as well.
+// nprocReached counts the processes and threads that are the real uid's. Others,
+// in pid namespaces that are not seen from here, count as well.
 func nprocReached(l *look) values {
 	if l.sys.Limit == nil {
 		return l.saw("nobody asked")
@@ -301,8 +301,9 @@ func nprocReached(l *look) values {
 		}
 		ids, _ := fieldOf(text, "Uid")
 		threads, _ := fieldOf(text, "Threads")
-		if real, _, _ := strings.Cut(ids, "\t"); real == mine {
-			n, _ := strconv.ParseUint(threads, 10, 32)
+		real, _, _ := strings.Cut(ids, "\t")
+		n, _ := strconv.ParseUint(threads, 10, 32)
+		if l.sys.charged(pid, real, mine) {
 			count += n
 		}
 	}

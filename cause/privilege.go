@@ -28,7 +28,7 @@ func privilegeEntries() []Entry {
 	return []Entry{
 		kernelOld,
 		{
-			ID: "setgroups-denied", Looks: "/proc/self/setgroups",
+			ID: "setgroups-denied", stands: true, Looks: "/proc/self/setgroups",
 			On:     []On{{[]plan.Step{plan.Setgroups{}}, []unix.Errno{unix.EPERM}}},
 			Cause:  "setgroups(2) is denied in this user namespace, and so in every one below it",
 			Remedy: "make that namespace by newgidmap(1): unshare --map-auto --map-root-user",
@@ -93,7 +93,7 @@ func privilegeEntries() []Entry {
 			},
 		},
 		{
-			ID: "keys-quota", Looks: "the caller's quota of keys",
+			ID: "keys-quota", stands: true, Looks: "the caller's quota of keys",
 			On:     []On{{[]plan.Step{plan.JoinSessionKeyring{}}, []unix.Errno{unix.EDQUOT}}},
 			Cause:  "uid {uid} has {keys} keys and {bytes} bytes of them (keys/bytes, and the most), and a session keyring is one more",
 			Remedy: "keyctl show and keyctl unlink, or sysctl kernel.keys.maxkeys=2000 as root",
@@ -101,7 +101,7 @@ func privilegeEntries() []Entry {
 			probe:  keysQuota,
 		},
 		{
-			ID: "keys-missing", Looks: "/proc/key-users",
+			ID: "keys-missing", stands: true, Looks: "/proc/key-users",
 			On:     []On{{[]plan.Step{plan.JoinSessionKeyring{}}, []unix.Errno{unix.ENOSYS}}},
 			Cause:  "this kernel ({release}) has no keyrings: there is no /proc/key-users",
 			Remedy: "a kernel that was built with CONFIG_KEYS",
@@ -122,7 +122,7 @@ func privilegeEntries() []Entry {
 			probe:  landlockLayers,
 		},
 		{
-			ID: "landlock-off", Looks: "whether Landlock is there",
+			ID: LandlockOff, Looks: "whether Landlock is there",
 			On: []On{{
 				[]plan.Step{plan.LandlockCreateRuleset{}, plan.LandlockAddRule{}, plan.LandlockRestrictSelf{}},
 				[]unix.Errno{unix.ENOSYS, unix.EOPNOTSUPP},
@@ -142,7 +142,7 @@ func privilegeEntries() []Entry {
 			},
 		},
 		{
-			ID: "seccomp-missing", Looks: "/proc/sys/kernel/seccomp",
+			ID: "seccomp-missing", stands: true, Looks: "/proc/sys/kernel/seccomp",
 			On:     []On{{[]plan.Step{plan.SetFilter{}}, []unix.Errno{unix.ENOSYS, unix.EINVAL}}},
 			Cause:  "this kernel ({release}) has no seccomp filters: there is no /proc/sys/kernel/seccomp",
 			Remedy: "a kernel that was built with CONFIG_SECCOMP_FILTER",
@@ -172,7 +172,7 @@ func privilegeEntries() []Entry {
 			},
 		},
 		{
-			ID: "network-missing", Looks: "/proc/sys/net/ipv4",
+			ID: "network-missing", stands: true, Looks: "/proc/sys/net/ipv4",
 			On:     []On{{[]plan.Step{plan.Socket{}}, []unix.Errno{unix.EAFNOSUPPORT}}},
 			Cause:  "this kernel ({release}) has no IPv4: there is no /proc/sys/net/ipv4",
 			Remedy: "a kernel that was built with CONFIG_INET, or --net host",
@@ -279,3 +279,6 @@ func landlockLayers(l *look) values {
 	}
 	return confirmed
 }
+
+// LandlockOff is the entry for a kernel without Landlock, which no start needs.
+const LandlockOff = "landlock-off"

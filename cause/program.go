@@ -32,32 +32,34 @@ func programEntries() []Entry {
 			},
 		},
 		{
-			ID: "exec-interpreter", Looks: "the interpreter that it names", On: on(unix.ENOENT, unix.ENOTDIR),
-			Cause:  "{path} needs {interpreter} as its {kind}, which is not there inside",
-			Remedy: "{remedy}",
+			ID: "exec-line-ends", Looks: "how its first line ends", On: on(unix.ENOENT, unix.ENOTDIR),
+			Cause:  "the first line of {path} ends as on DOS, so that it names the interpreter {interpreter}",
+			Remedy: `sed -i 's/\r$//' {path}`,
+			See:    see,
+			probe: noInterpreter(func(_ *look, name string) bool {
+				return strings.HasSuffix(name, "\r")
+			}),
+		},
+		{
+			ID: "exec-interpreter-relative", Looks: "the interpreter that it names", On: on(unix.ENOENT, unix.ENOTDIR),
+			Cause:  "{path} needs {interpreter} as its {kind}, which is no absolute path",
+			Remedy: "write its absolute path after #!",
+			See:    see,
+			probe:  noInterpreter(func(_ *look, name string) bool { return !filepath.IsAbs(name) }),
+		},
+		{
+			ID: "exec-interpreter", Looks: "whether that is on the host", On: on(unix.ENOENT, unix.ENOTDIR),
+			Cause:  "{path} needs {interpreter} as its {kind}, which is not on the host",
+			Remedy: "install what provides {interpreter}",
 			See:    append([]string{"elf(5): PT_INTERP", "ld.so(8)"}, see...),
-			probe: func(l *look) values {
-				onHost, _ := l.program()
-				name, kind, err := interpreter(l.sys.at(onHost))
-				switch {
-				case err != nil:
-					return l.saw("%v", err)
-				case name == "":
-					return l.saw("none")
-				case l.insideIs(name):
-					return l.saw("%s is there", name)
-				}
-				remedy := "--ro " + name
-				switch {
-				case !filepath.IsAbs(name):
-					remedy = "write its absolute path after #!"
-				case strings.HasSuffix(name, "\r"):
-					remedy = "end its lines as Unix does: sed -i 's/\\r$//'"
-				case !l.sys.exists(name):
-					remedy = "install what provides " + name
-				}
-				return values{"path": l.Step.(plan.Execve).Path, "interpreter": name, "kind": kind, "remedy": remedy}
-			},
+			probe:  noInterpreter(func(l *look, name string) bool { return !l.sys.exists(name) }),
+		},
+		{
+			ID: "exec-interpreter-inside", Looks: "whether that is inside", On: on(unix.ENOENT, unix.ENOTDIR),
+			Cause:  "{path} needs {interpreter} as its {kind}, which is not there inside",
+			Remedy: "--ro {interpreter}",
+			See:    append([]string{"elf(5): PT_INTERP", "ld.so(8)"}, see...),
+			probe:  noInterpreter(func(*look, string) bool { return true }),
 		},
 		{
 			ID: "exec-covered", Looks: "what the options put in its place", On: on(unix.EACCES),
@@ -183,6 +185,24 @@ func (l *look) program() (onHost string, shown bool) {
 		onHost = l.host.Program.Path
 	}
 	return onHost, shown
+}
+
+// noInterpreter is the probe for an interpreter that is not inside, and of which
+// is says what else must hold.
+func noInterpreter(is func(l *look, name string) bool) func(*look) values {
+	return func(l *look) values {
+		onHost, _ := l.program()
+		name, kind, err := interpreter(l.sys.at(onHost))
+		switch {
+		case err != nil:
+			return l.saw("%v", err)
+		case name == "":
+			return l.saw("none")
+		case l.insideIs(name) || !is(l, name):
+			return l.saw("%s", name)
+		}
+		return values{"path": l.Step.(plan.Execve).Path, "interpreter": name, "kind": kind}
+	}
 }
 
 // insideIs reports whether the plan shows a path, and the host has what it shows

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -131,6 +132,53 @@ func scopeEntries() []Entry {
 				return values{"own": own, "mount": s.Mount}
 			},
 		},
+	}
+}
+
+// placeEntries are why a host has no cgroup to give. A plan is made without one,
+// and a note says so; --cgroup and --require make it a refusal.
+func placeEntries() []Entry {
+	entry := func(reason cgroupdelegate.Reason, looks, cause, remedy string, see ...string) Entry {
+		return Entry{
+			ID: string(reason), Looks: looks, Cause: cause, Remedy: remedy, See: append([]string{"cgroups(7)"}, see...),
+			probe: func(l *look) values {
+				if l.host == nil {
+					return l.saw("nobody asked")
+				}
+				place, err := cgroupdelegate.Choose(cgroupdelegate.Auto, l.host.Cgroup)
+				if reason == cgroupdelegate.NoSystemd { // which is asked for by --cgroup systemd only
+					_, err = cgroupdelegate.Choose(cgroupdelegate.Systemd, l.host.Cgroup)
+				}
+				var e *cgroupdelegate.Error
+				if errors.As(err, &e) {
+					place.Reason = e.Reason
+				}
+				if place.Reason != reason {
+					return l.saw("%s", l.host.Cgroup)
+				}
+				return values{
+					"mount": l.host.Cgroup.Mount, "cgroup": l.host.Cgroup.Own.Path, "controllers": strings.Join(l.host.Cgroup.V1, ", "),
+					"directory": l.host.Cgroup.Manager.Missing,
+				}
+			},
+		}
+	}
+	return []Entry{
+		entry(cgroupdelegate.ReadOnly, "how cgroup2 is mounted", "cgroup2 is mounted read-only at {mount}",
+			"start the container with a cgroup namespace of its own and /sys/fs/cgroup writable", "cgroup_namespaces(7)"),
+		entry(cgroupdelegate.V1Only, "/proc/self/cgroup", "this host has cgroup v1 only ({controllers})",
+			"systemd.unified_cgroup_hierarchy=1 on the kernel's command line", "systemd(1)"),
+		entry(cgroupdelegate.NotMounted, "/sys/fs/cgroup", "no cgroup2 is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup as root"),
+		entry(cgroupdelegate.NotDelegated, "whose the cgroup is", "the cgroup {cgroup} is not yours to make children in, or systemd's to arrange: not marked as delegated",
+			"as root make one that is: mkdir it below cgroup2, chown it, its cgroup.procs and its cgroup.subtree_control, and start procjail in it",
+			"systemd's CGROUP_DELEGATION.md"),
+		entry(cgroupdelegate.NoSystemd, "/run/systemd/system", "systemd does not run this host",
+			"--cgroup delegated in a cgroup that you may write, or --cgroup off", "sd_booted(3)"),
+		entry(cgroupdelegate.NoSocket, "the sockets of the system's manager", "systemd has no socket in {directory}",
+			"systemctl is-system-running, or --cgroup off", "systemd(1)"),
+		entry(cgroupdelegate.NoUserSystemd, "the sockets of the caller's manager",
+			"no systemd of yours runs: there is no {directory}, as after su, in cron and under ssh without a session",
+			"loginctl enable-linger $USER as root starts one for good; logging in starts one for the session", "loginctl(1)", "user@.service(5)"),
 	}
 }
 

@@ -27,6 +27,9 @@ type System struct {
 	Landlock func() (abi int, err unix.Errno)
 	Terminal func(fd int) error                  // ioctl(2) TCGETS
 	Caller   func(uid, gid uint32) userns.Caller // nil: by the files below Root
+	// UserNS are the user namespaces of a process, from its own up to this
+	// process's, as far as they can be seen.
+	UserNS func(pid string) []UserNamespace
 	// Try makes a process in new namespaces, and one call there.
 	Try func(Trial) Tried
 }
@@ -52,12 +55,18 @@ type Tried struct {
 	Read    []byte
 }
 
+// UserNamespace is one by its number, and the uid that made it.
+type UserNamespace struct {
+	Link  string // as in "user:[4026531837]"
+	Owner uint32
+}
+
 // Live is the running system. It cannot make a trial: whoever can sets Try.
 func Live() *System {
 	return &System{
 		Space: sys.FileSystemSpace, Access: sys.Access, Limit: sys.SoftLimit, Quota: sys.UserQuota,
 		Capable: func() uint64 { set, _ := sys.Effective(); return set }, Clone3: sys.Clone3OfNothing,
-		Landlock: sys.LandlockVersion, Terminal: func(fd int) error { _, err := sys.Termios(fd); return err },
+		UserNS: userNamespaces, Landlock: sys.LandlockVersion, Terminal: func(fd int) error { _, err := sys.Termios(fd); return err },
 	}
 }
 

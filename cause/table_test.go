@@ -18,91 +18,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/plan"
 )
-
-// steps has a value of each type of package plan's steps.
-var steps = []plan.Step{
-	plan.Clone3{},
-	plan.Clone{},
-	plan.Newidmap{},
-	plan.WriteMap{},
-	plan.Unshare{},
-	plan.Setns{},
-	plan.PidfdOpen{},
-	plan.Eventfd{},
-	plan.PollAlive{},
-	plan.AwaitEither{},
-	plan.AwaitEvent{},
-	plan.PidfdSendSignal{},
-	plan.Waitid{},
-	plan.SignalMask{},
-	plan.Forward{},
-	plan.Ignore{},
-	plan.Reap{},
-	plan.Exit{},
-	plan.Setsid{},
-	plan.Execve{},
-	plan.ExecFD{},
-	plan.Openat{},
-	plan.OpenInRoot{},
-	plan.Write{},
-	plan.Read{},
-	plan.Sendfile{},
-	plan.Close{},
-	plan.CloseRange{},
-	plan.Dup3{},
-	plan.Mknodat{},
-	plan.Mkdirat{},
-	plan.Symlinkat{},
-	plan.Unlinkat{},
-	plan.Rmdir{},
-	plan.Fchdir{},
-	plan.Fchmod{},
-	plan.Chdir{},
-	plan.Umask{},
-	plan.Fsopen{},
-	plan.FsconfigString{},
-	plan.FsconfigFlag{},
-	plan.FsconfigCreate{},
-	plan.Fsmount{},
-	plan.OpenTree{},
-	plan.MountSetattr{},
-	plan.MoveMount{},
-	plan.PivotRoot{},
-	plan.Detach{},
-	plan.Prctl{},
-	plan.AmbientRaise{},
-	plan.Capset{},
-	plan.Setgroups{},
-	plan.Setresgid{},
-	plan.Setresuid{},
-	plan.JoinSessionKeyring{},
-	plan.Prlimit{},
-	plan.LandlockCreateRuleset{},
-	plan.LandlockAddRule{},
-	plan.LandlockRestrictSelf{},
-	plan.SetFilter{},
-	plan.Sethostname{},
-	plan.Socket{},
-	plan.InterfaceUp{},
-	plan.NamespaceOf{},
-	plan.StartScope{},
-	plan.AwaitScope{},
-	plan.OpenCgroup{},
-	plan.Flock{},
-	plan.MoveProcesses{},
-	plan.MoveProcess{},
-	plan.AwaitEmpty{},
-	plan.GiveBack{},
-	plan.Socketpair{},
-	plan.SendFD{},
-	plan.ReceiveFD{},
-	plan.Ioctl{},
-	plan.Setpgid{},
-	plan.Fchown{},
-	plan.KeepFD{},
-}
 
 // sealed are the names of package plan's steps, from its sources.
 func sealed(t *testing.T) []string {
@@ -161,7 +79,7 @@ func manual(t *testing.T) (errnos map[string][]unix.Errno, pages map[string][]st
 func TestEveryStepAndErrno(t *testing.T) {
 	errnos, _ := manual(t)
 	known := map[string]plan.Step{}
-	for _, s := range steps {
+	for _, s := range Steps() {
 		known[typeName(s)] = s
 	}
 	for _, name := range sealed(t) {
@@ -170,7 +88,7 @@ func TestEveryStepAndErrno(t *testing.T) {
 		}
 	}
 	entries, reasons := 0, 0
-	for _, s := range steps {
+	for _, s := range Steps() {
 		list, ok := errnos[typeName(s)]
 		if !ok {
 			t.Errorf("testdata/errnos.txt does not have %s", typeName(s))
@@ -186,7 +104,7 @@ func TestEveryStepAndErrno(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d steps; %d pairs with entries, %d with a reason why there is none", len(steps), entries, reasons)
+	t.Logf("%d steps; %d pairs with entries, %d with a reason why there is none", len(Steps()), entries, reasons)
 }
 
 // hasEntry reports whether an entry is for a step and an errno by name; that of
@@ -201,7 +119,7 @@ func TestReasonsAreOfUse(t *testing.T) {
 	errnos, _ := manual(t)
 	for i, w := range Whys() {
 		used := false
-		for _, s := range steps {
+		for _, s := range Steps() {
 			for _, e := range errnos[typeName(s)] {
 				if !hasEntry(s, e) && (&Entry{On: []On{w.On}}).on(s, e) {
 					used = true
@@ -214,10 +132,7 @@ func TestReasonsAreOfUse(t *testing.T) {
 	}
 }
 
-var (
-	placeholder = regexp.MustCompile(`\{[a-z]+\}`)
-	idForm      = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-)
+var idForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // TestTable holds each entry to its form.
 func TestTable(t *testing.T) {
@@ -235,8 +150,13 @@ func TestTable(t *testing.T) {
 				t.Errorf("%s: %q is no line without a full stop", e.ID, text)
 			}
 		}
-		if len(e.On) == 0 && e.ID != plan.KernelOld {
+		if len(e.On) == 0 && e.ID != plan.KernelOld && !slices.Contains(cgroupdelegate.Reasons[:], cgroupdelegate.Reason(e.ID)) {
 			t.Errorf("%s is for no step", e.ID)
+		}
+	}
+	for _, reason := range cgroupdelegate.Reasons {
+		if !seen[string(reason)] {
+			t.Errorf("a host has no cgroup for %q, which the table does not have", reason)
 		}
 	}
 	for _, id := range refusalIDs(t) {

@@ -25,7 +25,7 @@ var makesUser = []plan.Step{plan.Clone3{}, plan.Unshare{}}
 func userEntries() []Entry {
 	return []Entry{
 		{
-			ID: "userns-sysctl-debian", Looks: "kernel.unprivileged_userns_clone",
+			ID: "userns-sysctl-debian", stands: true, Looks: "kernel.unprivileged_userns_clone",
 			On:     []On{{makesUser, []unix.Errno{unix.EPERM}}},
 			Cause:  "kernel.unprivileged_userns_clone is 0: only root makes user namespaces here",
 			Remedy: "sysctl kernel.unprivileged_userns_clone=1 as root",
@@ -46,7 +46,7 @@ func userEntries() []Entry {
 			},
 		},
 		{
-			ID: "userns-chroot", Looks: "chroot",
+			ID: "userns-chroot", stands: true, Looks: "chroot",
 			On:     []On{{makesUser, []unix.Errno{unix.EPERM}}},
 			Cause:  "this process is in a chroot, where the kernel gives no user namespace",
 			Remedy: "enter that root by pivot_root (a container) instead",
@@ -68,7 +68,7 @@ func userEntries() []Entry {
 			},
 		},
 		{
-			ID: "userns-id-unmapped", Looks: "the caller's ids in its own user namespace",
+			ID: "userns-id-unmapped", stands: true, Looks: "the caller's ids in its own user namespace",
 			On:     []On{{makesUser, []unix.Errno{unix.EPERM}}},
 			Cause:  "this process has the {what} {id}, which stands for an id that its user namespace does not map: no namespace can belong to it",
 			Remedy: "map it where that namespace is made: unshare --map-current-user",

@@ -26,7 +26,7 @@ func procEntries() []Entry {
 	on := []On{{[]plan.Step{plan.Fsmount{}}, []unix.Errno{unix.EPERM}}}
 	return []Entry{
 		{
-			ID: "proc-missing", Looks: "/proc",
+			ID: "proc-missing", stands: true, Looks: "/proc",
 			On:     []On{{opens, []unix.Errno{unix.ENOENT}}, {[]plan.Step{plan.WriteMap{}}, []unix.Errno{unix.ENOENT}}},
 			Cause:  "there is no /proc here",
 			Remedy: "mount -t proc proc /proc as root",
@@ -42,7 +42,7 @@ func procEntries() []Entry {
 			},
 		},
 		{
-			ID: "proc-readonly", Looks: "how /proc is mounted",
+			ID: "proc-readonly", stands: true, Looks: "how /proc is mounted",
 			On:     []On{{opens, []unix.Errno{unix.EROFS}}, {[]plan.Step{plan.WriteMap{}}, []unix.Errno{unix.EROFS}}},
 			Cause:  "/proc is mounted read-only",
 			Remedy: "start what is around procjail with a /proc that can be written",
@@ -63,7 +63,7 @@ func procEntries() []Entry {
 			},
 		},
 		{
-			ID: "undumpable", Looks: "whether procjail's own /proc/self is its own",
+			ID: "undumpable", stands: true, Looks: "whether procjail's own /proc/self is its own",
 			On:     []On{{opens, []unix.Errno{unix.EACCES}}, {[]plan.Step{plan.WriteMap{}}, []unix.Errno{unix.EACCES}}},
 			Cause:  "procjail's file {exe} may not be read by whoever runs it, so that the files of its processes in /proc belong to root",
 			Remedy: "chmod a+r {exe}",
@@ -73,14 +73,14 @@ func procEntries() []Entry {
 				switch {
 				case !strings.HasPrefix(l.hostPath(), "/proc/"), l.sys.Access == nil:
 					return l.saw("not what is asked for")
-				case l.sys.Access(exe, unix.R_OK) == nil:
-					return l.saw("%s can be read", exe)
+				case errnoOf(l.sys.Access(exe, unix.R_OK)) != unix.EACCES:
+					return l.saw("%s can be read, or is not here", exe)
 				}
 				return values{"exe": exe}
 			},
 		},
 		{
-			ID: plan.ProcMasked, Looks: "what covers /proc", On: on,
+			ID: plan.ProcMasked, stands: true, Looks: "what covers /proc", On: on,
 			Cause:  "this /proc is covered at {covered}, and the kernel gives no new proc to whoever cannot see all of the old one (mount_too_revealing)",
 			Remedy: "start the container around procjail with an unmasked /proc: docker run --security-opt systempaths=unconfined, Kubernetes procMount: Unmasked",
 			See:    see,
@@ -96,7 +96,7 @@ func procEntries() []Entry {
 			},
 		},
 		{
-			ID: "proc-none-whole", Looks: "where proc is mounted", On: on,
+			ID: "proc-none-whole", stands: true, Looks: "where proc is mounted", On: on,
 			Cause:  "no proc is mounted here as a whole, and the kernel gives a new one only to who sees one already (mount_too_revealing)",
 			Remedy: "mount -t proc proc /proc as root",
 			See:    see,
@@ -112,7 +112,7 @@ func procEntries() []Entry {
 			},
 		},
 		{
-			ID: "proc-only-readonly", Looks: "whether one of them can be written", On: on,
+			ID: "proc-only-readonly", stands: true, Looks: "whether one of them can be written", On: on,
 			Cause:  "each proc that is mounted here is read-only ({places}), and the kernel gives no writable one to whoever cannot see one (mount_too_revealing)",
 			Remedy: "readonly = true for the profile's mount of proc, or start what is around procjail with a /proc that can be written",
 			See:    see,
@@ -427,7 +427,7 @@ func mountEntries() []Entry {
 			probe:  wrongKind,
 		},
 		{
-			ID: "mount-max", Looks: "fs.mount-max",
+			ID: "mount-max", stands: true, Looks: "fs.mount-max",
 			On:     []On{{[]plan.Step{plan.MoveMount{}}, []unix.Errno{unix.ENOSPC}}},
 			Cause:  "a mount namespace may have {limit} mounts (fs.mount-max); there are {here} here, and the jail adds {more}",
 			Remedy: "sysctl fs.mount-max={enough} as root",
@@ -459,7 +459,7 @@ func mountEntries() []Entry {
 			},
 		},
 		{
-			ID: "filesystem-missing", Looks: "/proc/filesystems",
+			ID: "filesystem-missing", stands: true, Looks: "/proc/filesystems",
 			On:     []On{{[]plan.Step{plan.Fsopen{}}, []unix.Errno{unix.ENODEV}}},
 			Cause:  "this kernel ({release}) has no {type}: /proc/filesystems does not list it, and no module was found",
 			Remedy: "modprobe {type} as root, or a kernel that has it",

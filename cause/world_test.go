@@ -39,6 +39,7 @@ type world struct {
 	unwritable map[string]unix.Errno
 	quota      sys.Quota
 	caller     func(*userns.Caller)
+	inside     map[string][]UserNamespace // of processes
 	noLandlock,
 	hungUp bool
 }
@@ -71,8 +72,8 @@ func healthy() *world {
 			"proc/sys/kernel/pty/max":                   "4096\n", "proc/sys/kernel/pty/nr": "5\n", "proc/sys/kernel/pty/reserve": "1024\n",
 			"proc/sys/kernel/seccomp/actions_avail": "kill_process kill_thread trap errno user_notif trace log allow\n",
 			"proc/sys/net/ipv4/ip_forward":          "0\n", "proc/sys/vm/overcommit_memory": "0\n",
-			"usr/local/bin/procjail": "\x7fELF", "usr/bin/id": program("/lib64/ld-linux-x86-64.so.2", 62),
-			"usr/lib64/ld-linux-x86-64.so.2": "\x7fELF", "lib64": "->usr/lib64", "srv/id": program("/lib64/ld-linux-x86-64.so.2", 62) + strings.Repeat("x", 852), "sys/dev/block/8:0/dev": "8:0\n",
+			"usr/local/bin/procjail": "\x7fELF", "usr/bin/id": elfProgram("/lib64/ld-linux-x86-64.so.2", 62),
+			"usr/lib64/ld-linux-x86-64.so.2": "\x7fELF", "lib64": "->usr/lib64", "srv/id": elfProgram("/lib64/ld-linux-x86-64.so.2", 62) + strings.Repeat("x", 852), "sys/dev/block/8:0/dev": "8:0\n",
 			"etc/ssl/.keep": "", "home/alice/state/upper/.keep": "", "home/alice/state/work/.keep": "", "srv/upper/.keep": "", "srv/work/.keep": "",
 			"usr/bin/.keep": "", "etc/ld.so.cache": "", "etc/alternatives/.keep": "", "etc/localtime": "", "proc/sys/user/max_inotify_instances": "128\n",
 			"proc/self/timens_offsets": "",
@@ -112,8 +113,8 @@ const (
 	leaf      = "/procjail-4242-abc"
 )
 
-// program is an ELF file for a machine, with an interpreter.
-func program(interp string, machine byte) string {
+// elfProgram is an ELF file for a machine, with an interpreter.
+func elfProgram(interp string, machine byte) string {
 	b := make([]byte, 120, 120+len(interp)+1)
 	copy(b, "\x7fELF\x02\x01\x01")
 	b[18], b[32], b[54], b[56] = machine, 64, 56, 1
@@ -131,6 +132,14 @@ func (w *world) status(field, value string) {
 		out.WriteString(line)
 	}
 	w.files["proc/self/status"] = out.String()
+}
+
+// process is one in these user namespaces, the last of which has the first one
+// for its parent.
+func (w *world) process(pid, uid string, threads int, in ...UserNamespace) {
+	w.files["proc/"+pid+"/status"] = fmt.Sprintf("Name:\tsleep\nUid:\t%s\t%[1]s\t%[1]s\t%[1]s\nThreads:\t%d\n", uid, threads)
+	w.files["proc/"+pid+"/ns/user"] = "->" + in[0].Link
+	w.inside = map[string][]UserNamespace{pid: append(in, UserNamespace{"user:[4026531837]", 0})}
 }
 
 // filtered puts a seccomp filter around, which refuses these calls.
@@ -226,7 +235,8 @@ func (w *world) system(t *testing.T) *System {
 			}
 			return c
 		},
-		Try: func(t Trial) Tried { return w.try(root, t) },
+		UserNS: func(pid string) []UserNamespace { return w.inside[pid] },
+		Try:    func(t Trial) Tried { return w.try(root, t) },
 	}
 }
 
@@ -296,7 +306,7 @@ func (w *world) call(flags uint64, call [7]uint64) int64 {
 			return -int64(c[7])
 		}
 	}
-	for _, s := range steps {
+	for _, s := range Steps() {
 		nr, q, ok := questionFor(s)
 		if !ok || nr[0] != call[0] {
 			continue
@@ -409,6 +419,14 @@ var conditions = map[string]func(*world){
 	"pids nested too deep": func(w *world) { w.status("NSpid", strings.Repeat("1\t", 32)+"1"); w.full = unix.CLONE_NEWPID },
 	"no time namespaces":   func(w *world) { delete(w.files, "proc/self/ns/time_for_children") },
 	"too many processes":   func(w *world) { w.limits[unix.RLIMIT_NPROC] = 6 },
+	"too many in a namespace of the caller's": func(w *world) {
+		w.limits[unix.RLIMIT_NPROC] = 20
+		w.process("5000", "100000", 20, UserNamespace{"user:[4026532001]", 100000}, UserNamespace{"user:[4026532000]", 1001})
+	},
+	"as many in a namespace of somebody's": func(w *world) {
+		w.limits[unix.RLIMIT_NPROC] = 20
+		w.process("5000", "1001", 20, UserNamespace{"user:[4026532000]", 1002})
+	},
 	"root, many processes": func(w *world) { w.limits[unix.RLIMIT_NPROC] = 1; w.status("Uid", "0\t0\t0\t0") },
 	"pids.max above":       func(w *world) { w.files["sys/fs/cgroup/user.slice/pids.max"] = "40\n" },
 	"pids.max of v1": func(w *world) {
@@ -487,7 +505,7 @@ var conditions = map[string]func(*world){
 	"a quota that is far":   func(w *world) { w.quota = sys.Quota{SpaceLimit: 1 << 30, Space: 1 << 20, FilesLimit: 10, Files: 5} },
 	"a small file size":     func(w *world) { w.limits[unix.RLIMIT_FSIZE] = 4 },
 	"the program has grown": func(w *world) { w.files["srv/id"] += "more" },
-	"few descriptors":       func(w *world) { w.limits[unix.RLIMIT_NOFILE] = 5 },
+	"few descriptors":       func(w *world) { w.limits[unix.RLIMIT_NOFILE] = 3 },
 	"many open files":       func(w *world) { w.files["proc/sys/fs/file-nr"] = "999990\t0\t1000000\n" },
 	"memory.max":            func(w *world) { w.files["sys/fs/cgroup/user.slice/memory.max"] = "1000000\n" },
 	"memory of v1": func(w *world) {
@@ -542,15 +560,18 @@ var conditions = map[string]func(*world){
 		w.files["sys/fs/cgroup/user.slice/procjail-4242-abc.scope/cgroup.procs"] = "4242\n"
 	},
 
-	"id is gone":        func(w *world) { delete(w.files, "usr/bin/id"); delete(w.modes, "usr/bin/id") },
-	"no loader":         func(w *world) { delete(w.files, "usr/lib64/ld-linux-x86-64.so.2") },
-	"id is a directory": func(w *world) { delete(w.files, "usr/bin/id"); w.files["usr/bin/id/x"] = "" },
-	"id is mode 0644":   func(w *world) { w.modes["usr/bin/id"] = 0o644 },
-	"id is mode 0700":   func(w *world) { w.modes["usr/bin/id"] = 0o700 },
-	"noexec":            func(w *world) { w.space["/usr/bin"] = sys.Space{Flags: unix.ST_NOEXEC} },
-	"id is for AArch64": func(w *world) { w.files["usr/bin/id"] = program("/lib64/ld-linux-x86-64.so.2", 183) },
-	"id is text":        func(w *world) { w.files["usr/bin/id"] = "hello\n" },
-	"id is a script":    func(w *world) { w.files["usr/bin/id"] = "#!/nonexistent\n" },
+	"id is gone":               func(w *world) { delete(w.files, "usr/bin/id"); delete(w.modes, "usr/bin/id") },
+	"no loader":                func(w *world) { delete(w.files, "usr/lib64/ld-linux-x86-64.so.2") },
+	"id is a directory":        func(w *world) { delete(w.files, "usr/bin/id"); w.files["usr/bin/id/x"] = "" },
+	"id is mode 0644":          func(w *world) { w.modes["usr/bin/id"] = 0o644 },
+	"id is mode 0700":          func(w *world) { w.modes["usr/bin/id"] = 0o700 },
+	"noexec":                   func(w *world) { w.space["/usr/bin"] = sys.Space{Flags: unix.ST_NOEXEC} },
+	"id is for AArch64":        func(w *world) { w.files["usr/bin/id"] = elfProgram("/lib64/ld-linux-x86-64.so.2", 183) },
+	"id is text":               func(w *world) { w.files["usr/bin/id"] = "hello\n" },
+	"id is a script of DOS":    func(w *world) { w.files["usr/bin/id"] = "#!/usr/lib64/ld-linux-x86-64.so.2\r\n" },
+	"id is a script, relative": func(w *world) { w.files["usr/bin/id"] = "#!sh\n" },
+	"id is a script of /srv":   func(w *world) { w.files["usr/bin/id"] = "#!/srv/id\n" },
+	"id is a script":           func(w *world) { w.files["usr/bin/id"] = "#!/nonexistent\n" },
 	"id is being written": func(w *world) {
 		w.files["proc/4243/fd/7"], w.files["proc/4243/fdinfo/7"] = "=usr/bin/id", "pos:\t0\nflags:\t0100002\n"
 	},

@@ -169,6 +169,7 @@ func dryRun(h *plan.Host, p *plan.Plan) int {
 var subcommands = map[string]func([]string) int{
 	"profile": profileCommand,
 	"doctor":  doctor,
+	"explain": explain,
 	"version": func([]string) int { fmt.Println("procjail", version); return 0 },
 	"help":    func([]string) int { fmt.Print(usage); return 0 },
 }

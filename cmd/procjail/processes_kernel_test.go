@@ -31,7 +31,7 @@ func TestKernelFewProcesses(t *testing.T) {
 			return
 		case strings.Contains(got.Stderr, "newosproc"), got.Code == 1 && strings.HasPrefix(got.Stderr, "prlimit: "):
 		case got.Code == 125 && strings.Contains(got.Stderr, ": EAGAIN\nprocjail: cause: uid ") &&
-			strings.Contains(got.Stderr, " processes and threads, and may have "+limit+" (RLIMIT_NPROC)\nprocjail: remedy: end some, or ulimit -u "):
+			strings.Contains(got.Stderr, " processes and threads, those in its user namespaces among them, and may have "+limit+" (RLIMIT_NPROC)\nprocjail: remedy: end some, or ulimit -u "):
 			told++
 		case got.Code == 125 && strings.Contains(got.Stderr, " of "+limit+"), pids.max"): // somebody's process has ended since
 			t.Logf("with %d: %s", n, got.Stderr)

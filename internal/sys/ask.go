@@ -102,3 +102,23 @@ func Clone3OfNothing() unix.Errno {
 	_, _, e := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0)
 	return e
 }
+
+// NamespaceOwner calls ioctl(2) NS_GET_OWNER_UID (ioctl_nsfs(2)): who made a
+// user namespace.
+func NamespaceOwner(fd int) (uint32, error) {
+	var uid uint32
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_OWNER_UID, uintptr(unsafe.Pointer(&uid))); e != 0 {
+		return 0, os.NewSyscallError("ioctl NS_GET_OWNER_UID", e)
+	}
+	return uid, nil
+}
+
+// NamespaceParent calls ioctl(2) NS_GET_PARENT, which is EPERM for what is above
+// the caller's own.
+func NamespaceParent(fd int) (int, error) {
+	parent, err := unix.IoctlRetInt(fd, unix.NS_GET_PARENT)
+	if err != nil {
+		return -1, os.NewSyscallError("ioctl NS_GET_PARENT", err)
+	}
+	return parent, nil
+}
