@@ -21,7 +21,10 @@ import (
 // leaves none of them.
 func TestKernelHelpers(t *testing.T) {
 	kerneltest.Begin(t, kerneltest.SubordinateIDs, kerneltest.NewIDMap)
-	const bound = 300 * time.Millisecond
+	bound := 300 * time.Millisecond
+	if testing.Short() { // an emulated machine's helpers take as long
+		bound = 3 * time.Second
+	}
 	late := "killed, since it had not ended after " + bound.String()
 	for _, tt := range []struct {
 		name   string
@@ -53,7 +56,7 @@ func TestKernelHelpers(t *testing.T) {
 			if !errors.As(err, &e) || err.Error() != message(p, i, tt.want) {
 				t.Errorf("Run says\n\t%v\nwant\n\t%s", err, message(p, i, tt.want))
 			}
-			if took < tt.least || took > 5*time.Second {
+			if took < tt.least || took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
 			kerneltest.NobodyLeft(t)
