@@ -242,6 +242,7 @@ func (r *run) stops() {
 		return
 	}
 	stops := r.say(n)
+	r.mayStop = r.mayStop || r.came(unix.SIGTSTP) > 0 // its handler may have yet to wake this loop
 	if stops == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}

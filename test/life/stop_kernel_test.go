@@ -154,3 +154,30 @@ func TestKernelStopEarly(t *testing.T) {
 		}
 	})
 }
+
+// TestKernelSuspendEarly stops procjail, as ^Z does, at every moment of a start.
+// It stops with all that it has made so far, and goes on from there.
+func TestKernelSuspendEarly(t *testing.T) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
+		for i := range kerneltest.Often(60, 500) {
+			after := time.Duration(i%60) * 250 * time.Microsecond
+			if testing.Short() {
+				after = moment(10 * after)
+			}
+			j := launchQuietly(t, nil, []string{"-q", "--id", id}, "sleep", "0.2")
+			time.Sleep(after)
+			j.signal(unix.SIGTSTP)
+			pid := j.cmd.Process.Pid
+			for end := time.Now().Add(bound); !strings.Contains("TZgone", state(pid)); time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Errorf("after %v: procjail is in state %s, want T", after, state(pid))
+					break
+				}
+			}
+			j.signal(unix.SIGCONT)
+			if code := j.end(); code != 0 {
+				t.Fatalf("after %v: exit %d; %q", after, code, j.err)
+			}
+		}
+	})
+}
