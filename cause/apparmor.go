@@ -32,8 +32,6 @@ var capableSteps = []plan.Step{
 	plan.InterfaceUp{},
 	plan.NamespaceOf{},
 	plan.Fchown{},
-	plan.WriteMap{},
-	plan.Newidmap{},
 }
 
 // mediated are the steps that AppArmor has a hook of its own for, which says
@@ -209,6 +207,9 @@ func strippedByAppArmor(l *look) values {
 	own, ok := l.sys.label("self")
 	if !ok {
 		return l.saw("not here")
+	}
+	if l.Stage == plan.Supervisor {
+		return l.saw("%s, outside of a new one", own)
 	}
 	label, errno := l.labelInside()
 	switch {

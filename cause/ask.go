@@ -166,10 +166,7 @@ func (l *look) ask() asked {
 	if !ok || l.sys.Try == nil || slices.Contains(q.answers, l.Errno) { // which would tell nothing
 		return notAsked
 	}
-	var flags uint64
-	if l.Stage != plan.Supervisor {
-		flags = spaces
-	}
+	flags := l.around()
 	got := l.answer(flags, call)
 	switch {
 	case got < 0:
@@ -180,6 +177,14 @@ func (l *look) ask() asked {
 		return notAsked
 	}
 	return byOther
+}
+
+// around are the namespaces in which a question is asked.
+func (l *look) around() uint64 {
+	if l.Stage == plan.Supervisor {
+		return 0
+	}
+	return spaces
 }
 
 // answer makes a call in a process of its own. It is the errno, 0 for success,

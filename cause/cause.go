@@ -25,6 +25,7 @@ type Entry struct {
 	See           []string // man pages with their section, and functions of the kernel
 
 	exit   int                // 0: the step's own
+	killed bool               // of steps whose process was ended in them, and of no errno
 	stands bool               // it holds whether or not a step has failed, and no start succeeds while it does
 	probe  func(*look) values // nil values: not confirmed
 }
@@ -51,6 +52,7 @@ type Failure struct {
 	Errno     unix.Errno
 	Got, Want int64 // where Errno is 0 and Err nil
 	Err       error // of a program that was run, or of systemd: what it said
+	Killed    bool  // the process was ended in the call
 }
 
 // Finding is what is known of a failure.
@@ -85,7 +87,7 @@ func (l *look) saw(format string, args ...any) values {
 func (s *System) Find(f Failure, h *plan.Host, p *plan.Plan) Finding {
 	var looked []string
 	for _, e := range Table() {
-		if !e.on(f.Step, f.Errno) {
+		if e.killed != f.Killed || !e.killed && !e.on(f.Step, f.Errno) {
 			continue
 		}
 		l := &look{Failure: f, host: h, plan: p, sys: s}
@@ -143,6 +145,9 @@ func exit(f Failure) int {
 
 // on reports whether the entry is for a step and its errno.
 func (e *Entry) on(s plan.Step, errno unix.Errno) bool {
+	if e.killed {
+		return false
+	}
 	for _, on := range e.On {
 		if on.Errnos == nil && errno == 0 || on.Errnos != nil && !slices.Contains(on.Errnos, errno) {
 			continue

@@ -27,7 +27,38 @@ func filterEntries() []Entry {
 			See:   []string{"seccomp(2)", "proc(5): Seccomp in /proc/PID/status"},
 			probe: outerFilter,
 		},
+		{
+			ID: "seccomp-outer-kills", Looks: "seccomp",
+			Cause: "a seccomp filter around procjail ends whoever calls {call}",
+			Remedy: "start what is around procjail without that filter: docker run --security-opt seccomp=unconfined, Kubernetes seccompProfile: Unconfined, " +
+				"a systemd unit without SystemCallFilter=",
+			See:    []string{"seccomp(2): SECCOMP_RET_KILL_PROCESS", "systemd.exec(5): SystemCallFilter="},
+			killed: true,
+			probe:  killingFilter,
+		},
 	}
+}
+
+// killingFilter asks as outerFilter does, and looks at what becomes of who asks.
+func killingFilter(l *look) values {
+	mode, ok := l.sys.status("Seccomp")
+	switch {
+	case !ok:
+		return l.saw("/proc/self/status does not tell of it")
+	case mode == "0":
+		return l.saw("no filter around procjail")
+	}
+	call, _, ok := questionFor(l.Step)
+	if !ok || l.sys.Try == nil {
+		return l.saw("a filter around procjail, of which nothing tells whether it lets this call through")
+	}
+	switch got := l.sys.Try(Trial{Flags: l.around(), Call: &call}); {
+	case got.Cloned == 0 && !got.Made && got.Killed == unix.SIGSYS:
+		return values{"call": Call(l.Step)}
+	case !got.Made:
+		return l.saw("a filter around procjail, of which nothing tells whether it lets this call through")
+	}
+	return l.saw("a filter around procjail, which lets this call through")
 }
 
 // outerFilter asks whether it is the kernel that answers.

@@ -45,6 +45,9 @@ func (e *Entry) Write(w io.Writer) error {
 // of lists the calls and errnos that an entry is for, one line for those with
 // the same errnos.
 func (e *Entry) of() []string {
+	if e.killed {
+		return []string{"any call, in which its process was killed"}
+	}
 	if len(e.On) == 0 {
 		return []string{"a start that is refused before it begins"}
 	}

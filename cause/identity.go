@@ -2,6 +2,7 @@ package cause
 
 import (
 	"errors"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,22 @@ func identityEntries() []Entry {
 				"source": e.Source, "program": e.Program(), "path": e.Helper.Path, "error": e.Error(),
 			}
 		}
+	}
+	bounding := func(l *look) values {
+		s, ok := l.Step.(plan.Newidmap)
+		text, known := l.sys.status("CapBnd")
+		set, err := strconv.ParseUint(text, 16, 64)
+		if !ok || !known || err != nil {
+			return l.saw("not known")
+		}
+		name, n := "CAP_SETUID", unix.CAP_SETUID
+		if filepath.Base(s.Program) == "newgidmap" {
+			name, n = "CAP_SETGID", unix.CAP_SETGID
+		}
+		if set&(1<<n) != 0 {
+			return l.saw("it has %s", name)
+		}
+		return values{"path": s.Program, "cap": name}
 	}
 	nameless := func(e *userns.IdentityError) bool { return e.User == "uid "+strconv.FormatUint(uint64(e.UID), 10) }
 	named := func(e *userns.IdentityError) bool { return !nameless(e) }
@@ -85,6 +102,14 @@ func identityEntries() []Entry {
 			Cause:  "{program} has no effect: this process runs under no_new_privs, and can gain no privilege by a program",
 			Remedy: "start what is around procjail without it: docker run without --security-opt no-new-privileges, systemd NoNewPrivileges=no" + or,
 			See:    append([]string{"PR_SET_NO_NEW_PRIVS(2const), prctl(2)"}, see...), probe: is(userns.ErrNoNewPrivs, nil),
+		},
+		{
+			ID: "newidmap-bounding", Looks: "the bounding set", On: []On{{[]plan.Step{plan.Newidmap{}}, []unix.Errno{0, unix.EPERM}}},
+			Cause: "{path} gains no {cap}, which is not in the bounding set of this process",
+			Remedy: "start what is around procjail with it: docker run --cap-add SETUID --cap-add SETGID, systemd CapabilityBoundingSet=CAP_SETUID CAP_SETGID" +
+				or,
+			See:   append([]string{"capabilities(7): capability bounding set", "execve(2): EPERM", "kernel/user_namespace.c:new_idmap_permitted"}, see...),
+			probe: bounding,
 		},
 		{
 			ID: plan.NotPrimaryGroup, Looks: "the caller's group", On: on,

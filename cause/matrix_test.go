@@ -3,6 +3,7 @@ package cause
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -151,6 +152,11 @@ var failures = []struct {
 	{"write of root's uid_map EINVAL", "root", first[plan.WriteMap], unix.EINVAL, nil, false},
 	{"write of root's uid_map EACCES", "root", first[plan.WriteMap], unix.EACCES, nil, false},
 	{"newuidmap", "subid", first[plan.Newidmap], 0, errOfProgram, false},
+	{"newuidmap EPERM", "subid", first[plan.Newidmap], unix.EPERM, nil, false},
+	{"newgidmap", "subid", func(e plan.Entry) bool {
+		s, ok := e.Step.(plan.Newidmap)
+		return ok && s.Program == "/usr/bin/newgidmap"
+	}, 0, errOfProgram, false},
 	{"newuidmap EAGAIN", "subid", first[plan.Newidmap], unix.EAGAIN, nil, false},
 	{"setgroups EPERM", "subid", first[plan.Setgroups], unix.EPERM, nil, false},
 
@@ -159,6 +165,8 @@ var failures = []struct {
 	{"fsmount of tmpfs EPERM", "subid", mountsFS("tmpfs"), unix.EPERM, nil, false},
 	{"fsmount of proc EPERM", "subid", mountsFS("proc"), unix.EPERM, nil, false},
 	{"fsmount ENOSPC", "subid", mountsFS("tmpfs"), unix.ENOSPC, nil, false},
+	{"open_tree of /opt killed", "subid", copies("/opt"), 0, errKilled, false},
+	{"unshare of the network killed", "subid", first[plan.Unshare], 0, errKilled, false},
 	{"open_tree of /opt EPERM", "subid", copies("/opt"), unix.EPERM, nil, false},
 	{"open_tree of /opt ENOENT", "subid", copies("/opt"), unix.ENOENT, nil, false},
 	{"open_tree of /opt EACCES", "subid", copies("/opt"), unix.EACCES, nil, false},
@@ -230,6 +238,7 @@ var failures = []struct {
 	{"move of processes EACCES", "delegated", first[plan.MoveProcesses], unix.EACCES, nil, false},
 	{"move of processes EOPNOTSUPP", "delegated", first[plan.MoveProcesses], unix.EOPNOTSUPP, nil, false},
 	{"subtree_control ENOENT", "delegated", writes("+cpu +memory +pids +io"), unix.ENOENT, nil, false},
+	{"subtree_control EACCES", "delegated", writes("+cpu +memory +pids +io"), unix.EACCES, nil, false},
 	{"subtree_control EBUSY", "delegated", writes("+cpu +memory +pids +io"), unix.EBUSY, nil, false},
 	{"open of memory.max ENOENT", "delegated", opensFile("memory.max"), unix.ENOENT, nil, false},
 	{"io.max ENODEV", "delegated", writes("8:0 rbps=1000000"), unix.ENODEV, nil, false},
@@ -249,6 +258,9 @@ var failures = []struct {
 }
 
 var errOfProgram = fmt.Errorf("exit status 1: newuidmap: uid range [0-1) -> [1001-1002) not allowed")
+
+// errKilled is of a step whose process was killed in it.
+var errKilled = errors.New("killed")
 
 func first[S plan.Step](e plan.Entry) bool { _, ok := e.Step.(S); return ok }
 
@@ -372,7 +384,11 @@ func cells(t *testing.T) []cell {
 				all.Capable = func() uint64 { return 1<<41 - 1 }
 				s = &all
 			}
-			found := s.Find(Failure{Step: e.Step, Stage: e.Stage, Index: index, Errno: f.errno, Want: e.Want, Err: f.err}, c.host, c.plan)
+			failure := Failure{Step: e.Step, Stage: e.Stage, Index: index, Errno: f.errno, Want: e.Want, Err: f.err}
+			if errors.Is(f.err, errKilled) {
+				failure.Err, failure.Killed = nil, true
+			}
+			found := s.Find(failure, c.host, c.plan)
 			allCells = append(allCells, cell{k, name, e.Step, found})
 		}
 	}
@@ -400,8 +416,8 @@ func TestMatrix(t *testing.T) {
 			if c.found.ID != Unknown {
 				blamed[c.found.ID] = append(blamed[c.found.ID], c.condition)
 				claimed[c.found.ID] = true
-			} else if len(c.found.LookedAt) != len(For(c.step, f.errno)) {
-				t.Errorf("%s, %s: looked at %q, and there are %d entries", f.name, c.condition, c.found.LookedAt, len(For(c.step, f.errno)))
+			} else if n := len(For(c.step, f.errno)); !errors.Is(f.err, errKilled) && len(c.found.LookedAt) != n {
+				t.Errorf("%s, %s: looked at %q, and there are %d entries", f.name, c.condition, c.found.LookedAt, n)
 			}
 		}
 		fmt.Fprintf(&out, "%s\n", f.name)

@@ -196,10 +196,10 @@ func processEntries() []Entry {
 			probe:  pidsReached,
 		},
 		{
-			ID: "threads-max", Looks: "kernel.threads-max and kernel.pid_max",
+			ID: "threads-max", Looks: "kernel.threads-max",
 			On:     on,
-			Cause:  "the system has {count} processes and threads, and may have {limit} ({sysctl})",
-			Remedy: "sysctl {sysctl}={more} as root",
+			Cause:  "the system has {count} processes and threads, and may have {limit} (kernel.threads-max)",
+			Remedy: "sysctl kernel.threads-max={more} as root",
 			See:    []string{"fork(2): EAGAIN", "proc(5): /proc/sys/kernel/threads-max, /proc/loadavg", "kernel/fork.c:copy_process"},
 			probe: func(l *look) values {
 				text, _ := l.sys.read("/proc/loadavg") // the fourth field: running/all
@@ -210,16 +210,49 @@ func processEntries() []Entry {
 				_, all, _ := strings.Cut(f[3], "/")
 				count, err := strconv.ParseUint(all, 10, 64)
 				count += l.gone()
-				for _, name := range []string{"kernel.threads-max", "kernel.pid_max"} {
-					limit, ok := l.sys.number(name)
-					if err == nil && ok && count >= limit {
-						return values{"count": strconv.FormatUint(count, 10), "limit": strconv.FormatUint(limit, 10), "sysctl": name, "more": strconv.FormatUint(limit*2, 10)}
-					}
+				limit, ok := l.sys.number("kernel.threads-max")
+				if err != nil || !ok || count < limit {
+					return l.saw("there are %s", all)
 				}
-				return l.saw("there are %s", all)
+				return values{"count": strconv.FormatUint(count, 10), "limit": strconv.FormatUint(limit, 10), "more": strconv.FormatUint(limit*2, 10)}
 			},
 		},
+		{
+			ID: "pid-max", Looks: "kernel.pid_max",
+			On:     on,
+			Cause:  "{count} of the {limit} process ids from {first} to {last} are in use, and kernel.pid_max is {max}",
+			Remedy: "end some, or sysctl kernel.pid_max={more} as root",
+			See:    []string{"fork(2): EAGAIN", "proc(5): /proc/sys/kernel/pid_max", "kernel/pid.c:alloc_pid, RESERVED_PIDS"},
+			probe:  pidsUsedUp,
+		},
 	}
+}
+
+// reservedPIDs is the first number that is given again once all have been given.
+const reservedPIDs = 300
+
+// pidsUsedUp counts the processes and threads by their numbers: each that is
+// seen here has one that is valid here. Of a process group or a session that has
+// outlived its leader it does not know.
+func pidsUsedUp(l *look) values {
+	most, ok := l.sys.number("kernel.pid_max")
+	if !ok || most <= reservedPIDs {
+		return l.saw("not known")
+	}
+	count := l.gone()
+	for _, pid := range l.sys.pids() {
+		for _, tid := range l.sys.threads(pid) {
+			if n, err := strconv.ParseUint(tid, 10, 32); err == nil && n >= reservedPIDs {
+				count++
+			}
+		}
+	}
+	limit := most - reservedPIDs
+	if count < limit {
+		return l.saw("%d of %d", count, limit)
+	}
+	text := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	return values{"count": text(count), "limit": text(limit), "first": text(reservedPIDs), "last": text(most - 1), "max": text(most), "more": text(most * 2)}
 }
 
 // number is a sysctl that is one.

@@ -26,6 +26,11 @@ func (s *System) pids() []string {
 	return list
 }
 
+// threads are those of a process.
+func (s *System) threads(pid string) []string {
+	return sys.Names(s.at("/proc/" + pid + "/task"))
+}
+
 // userNamespaces are System.UserNS. Each has its parent, which is told as far up
 // as the caller's own (ioctl_nsfs(2)).
 func userNamespaces(pid string) []UserNamespace {

@@ -104,7 +104,7 @@ func idOf(text, call string, errno unix.Errno) string {
 	found, most := Unknown, 0
 	steps := StepsOf(call)
 	for _, e := range Table() {
-		of := len(steps) == 0
+		of := len(steps) == 0 || e.killed && errno == 0
 		for _, s := range steps {
 			of = of || e.on(s, errno)
 		}

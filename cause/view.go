@@ -43,7 +43,7 @@ func procEntries() []Entry {
 		},
 		{
 			ID: "proc-readonly", stands: true, Looks: "how /proc is mounted",
-			On:     []On{{opens, []unix.Errno{unix.EROFS}}, {[]plan.Step{plan.WriteMap{}}, []unix.Errno{unix.EROFS}}},
+			On:     []On{{opens, []unix.Errno{unix.EROFS}}, {[]plan.Step{plan.WriteMap{}}, []unix.Errno{unix.EROFS}}, {[]plan.Step{plan.Newidmap{}}, []unix.Errno{0}}},
 			Cause:  "/proc is mounted read-only",
 			Remedy: "start what is around procjail with a /proc that can be written",
 			See:    []string{"proc(5)", "user_namespaces(7): /proc/PID/uid_map"},
@@ -187,6 +187,8 @@ func (l *look) hostPath() string {
 		dir, name = s.Dir, s.Path
 	case plan.WriteMap:
 		return "/proc/self/" + s.File // as that of init
+	case plan.Newidmap:
+		return "/proc/self/" + strings.TrimPrefix(filepath.Base(s.Program), "new")[:1] + "id_map"
 	case plan.OpenCgroup:
 		return s.Mount + l.sys.ownCgroup()
 	default:
@@ -456,6 +458,32 @@ func mountEntries() []Entry {
 					return l.saw("%s is unbindable, and is copied all the same", m.at)
 				}
 				return values{"path": p, "at": m.at}
+			},
+		},
+		{
+			ID: "mount-unbindable-below", Looks: "the propagation of the mounts below it",
+			On:     []On{{[]plan.Step{plan.OpenTree{}}, []unix.Errno{unix.EPERM}}},
+			Cause:  "below {path} is the mount {at}, which is unbindable: nobody may copy it, nor copy {path} without it in another user namespace",
+			Remedy: "mount --make-private {at} as root",
+			See:    []string{"mount_namespaces(7): MS_UNBINDABLE, locked mounts", "fs/namespace.c:copy_tree"},
+			probe: func(l *look) values {
+				p := l.hostPath()
+				if real, err := filepath.EvalSymlinks(p); err == nil && l.sys.Root == "" {
+					p = real
+				}
+				if p == "" || !l.Step.(plan.OpenTree).Recursive {
+					return l.saw("not of the host's, or without them")
+				}
+				for _, m := range l.sys.mounts() {
+					if m.at == p || !below(m.at, p) || !slices.Contains(m.tags, "unbindable") {
+						continue
+					}
+					if !l.again() {
+						return l.saw("%s is unbindable, and %s is copied all the same", m.at, p)
+					}
+					return values{"path": p, "at": m.at}
+				}
+				return l.saw("all can be copied")
 			},
 		},
 		{

@@ -48,7 +48,7 @@ type world struct {
 func healthy() *world {
 	w := &world{
 		files: map[string]string{
-			"proc/self/status":    "Name:\tprocjail\nUid:\t1001\t1001\t1001\t1001\nGid:\t1001\t1001\t1001\t1001\nNSpid:\t4242\nThreads:\t5\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n",
+			"proc/self/status":    "Name:\tprocjail\nUid:\t1001\t1001\t1001\t1001\nGid:\t1001\t1001\t1001\t1001\nNSpid:\t4242\nThreads:\t5\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n",
 			"proc/self/uid_map":   "0 0 4294967295\n",
 			"proc/self/gid_map":   "0 0 4294967295\n",
 			"proc/self/setgroups": "allow\n",
@@ -141,6 +141,9 @@ func (w *world) process(pid, uid string, threads int, in ...UserNamespace) {
 	w.files["proc/"+pid+"/ns/user"] = "->" + in[0].Link
 	w.inside = map[string][]UserNamespace{pid: append(in, UserNamespace{"user:[4026531837]", 0})}
 }
+
+// kills is what a filter answers that ends whoever calls.
+const kills = unix.Errno(9999)
 
 // filtered puts a seccomp filter around, which refuses these calls.
 func (w *world) filtered(errno unix.Errno, calls ...uint64) {
@@ -279,6 +282,9 @@ func (w *world) try(root string, t Trial) Tried {
 			return out
 		}
 	}
+	if t.Call != nil && w.filter[t.Call[0]] == kills {
+		return Tried{Killed: unix.SIGSYS}
+	}
 	if t.Call != nil {
 		out.Result = w.call(t.Flags, *t.Call)
 	}
@@ -342,6 +348,10 @@ var conditions = map[string]func(*world){
 		w.mounts = unix.EACCES
 	},
 	"a masked /proc": maskProc,
+	"a filter that kills for mounts": func(w *world) {
+		w.filtered(kills, unix.SYS_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_FSCONFIG)
+	},
+	"no CAP_SETUID in the bounding set": func(w *world) { w.status("CapBnd", "000001ffffffff7f") },
 	"a filter against mounts, EPERM": func(w *world) {
 		w.filtered(unix.EPERM, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR, unix.SYS_PIVOT_ROOT, unix.SYS_UMOUNT2, unix.SYS_FSCONFIG)
 	},
@@ -435,7 +445,18 @@ var conditions = map[string]func(*world){
 		w.files["sys/fs/cgroup-pids/pids.max"], w.files["sys/fs/cgroup-pids/pids.current"] = "16\n", "16\n"
 	},
 	"threads-max": func(w *world) { w.files["proc/sys/kernel/threads-max"] = "300\n" },
-	"pid_max":     func(w *world) { w.files["proc/sys/kernel/pid_max"] = "299\n" },
+	"pid_max": func(w *world) {
+		w.files["proc/sys/kernel/pid_max"] = "305\n"
+		for _, tid := range []string{"4242", "5001", "5002", "5003", "5004"} {
+			w.files["proc/4242/task/"+tid+"/comm"] = ""
+		}
+	},
+	"one process id left": func(w *world) {
+		w.files["proc/sys/kernel/pid_max"] = "305\n"
+		for _, tid := range []string{"4242", "5001", "5002", "299", "298"} {
+			w.files["proc/4242/task/"+tid+"/comm"] = ""
+		}
+	},
 
 	"no subordinate ids": func(w *world) { w.caller = func(c *userns.Caller) { c.SubUIDs.Ranges = nil } },
 	"no name":            func(w *world) { w.caller = func(c *userns.Caller) { c.SubUIDs.Ranges, c.Login = nil, nil } },
@@ -479,6 +500,13 @@ var conditions = map[string]func(*world){
 	"an unbindable /opt": func(w *world) {
 		w.files["proc/self/mountinfo"] += "60 21 8:2 / /opt rw unbindable - ext4 /dev/sda2 rw\n"
 		w.copies = unix.EINVAL
+	},
+	"an unbindable /opt/disk": func(w *world) {
+		w.files["proc/self/mountinfo"] += "60 21 8:2 / /opt/disk rw unbindable - ext4 /dev/sda2 rw\n"
+		w.copies = unix.EPERM
+	},
+	"an unbindable /opt/disk since Linux 6.17": func(w *world) {
+		w.files["proc/self/mountinfo"] += "60 21 8:2 / /opt/disk rw unbindable - ext4 /dev/sda2 rw\n"
 	},
 	"an unbindable /opt since Linux 6.17": func(w *world) {
 		w.files["proc/self/mountinfo"] += "60 21 8:2 / /opt rw unbindable - ext4 /dev/sda2 rw\n"

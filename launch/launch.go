@@ -85,7 +85,13 @@ func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	if err := r.supervise(); err != nil {
 		return Result{Steps: r.steps()}, err
 	}
-	return r.result()
+	res, err := r.result()
+	if err == nil {
+		if cut := r.cut(res.Status, r.word == 0); cut != nil {
+			return Result{Steps: r.steps()}, cut
+		}
+	}
+	return res, err
 }
 
 // cloneAndRun calls clone3(2) with args, with every signal blocked. In the
@@ -157,6 +163,11 @@ func (r *run) supervise() error {
 	}
 	if failed := r.failure(); failed != nil {
 		return failed
+	}
+	if err != nil && r.pidfd != 0 {
+		if cut := r.cut(r.undone(), true); cut != nil {
+			return cut
+		}
 	}
 	return err
 }
@@ -399,7 +410,13 @@ func (r *run) failure() error {
 	if i >= len(r.plan.Entries) {
 		return errors.New("internal error: the plan ends without execve")
 	}
-	if n := r.prog.board.outcomes[i].result; n < 0 {
+	n := r.prog.board.outcomes[i].result
+	if n == passed {
+		if lost := r.lost(i); lost != nil {
+			return lost
+		}
+	}
+	if n < 0 {
 		return r.stepError(i, unix.Errno(-n))
 	}
 	return r.stepError(i, 0)

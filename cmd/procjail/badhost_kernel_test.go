@@ -177,6 +177,14 @@ var hosts = []struct {
 		[]string{"true"},
 		nil,
 	},
+	{"a filter that kills for open_tree", false, kill(unix.SYS_OPEN_TREE), []string{"true"}, nil},
+	{"a filter that kills for unshare", false, kill(unix.SYS_UNSHARE), []string{"true"}, nil},
+	{"a filter that kills for keyctl", false, kill(unix.SYS_KEYCTL), []string{"true"}, nil},
+	{"a filter that kills for landlock_restrict_self", false, kill(unix.SYS_LANDLOCK_RESTRICT_SELF), []string{"true"}, nil},
+	{"a filter that kills for sethostname, and max_net_namespaces 0", true, both(func(string) error {
+		return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("0"), 0)
+	}, kill(unix.SYS_SETHOSTNAME)), []string{"true"}, nil},
+	{"a filter that kills for open_tree, doctor", false, kill(unix.SYS_OPEN_TREE), []string{"doctor"}, nil},
 	{"a filter that refuses move_mount, ENOSPC", false, refuse(unix.SYS_MOVE_MOUNT, unix.ENOSPC), []string{"true"}, nil},
 	{"a filter that refuses move_mount, EINVAL", false, refuse(unix.SYS_MOVE_MOUNT, unix.EINVAL), []string{"true"}, nil},
 	{"a filter that refuses openat2, ENOENT", false, refuse(unix.SYS_OPENAT2, unix.ENOENT), []string{"--tmpfs", "/usr/share", "true"}, nil},
@@ -593,6 +601,14 @@ exec "$@"`
 
 // refuse installs a filter of seccomp(2) that answers one call with an errno.
 func refuse(call int, errno unix.Errno) func(string) error {
+	return filter(call, unix.SECCOMP_RET_ERRNO|uint32(errno))
+}
+
+// kill installs a filter that ends whoever makes one call, as the filters of
+// systemd do without a SystemCallErrorNumber=.
+func kill(call int) func(string) error { return filter(call, unix.SECCOMP_RET_KILL_PROCESS) }
+
+func filter(call int, action uint32) func(string) error {
 	return func(string) error {
 		var b []byte
 		ins := func(code uint16, jt, jf uint8, k uint32) {
@@ -602,7 +618,7 @@ func refuse(call int, errno unix.Errno) func(string) error {
 		}
 		ins(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, 0, 0, 0) // seccomp_data.nr
 		ins(unix.BPF_JMP|unix.BPF_JEQ|unix.BPF_K, 0, 1, uint32(call))
-		ins(unix.BPF_RET|unix.BPF_K, 0, 0, unix.SECCOMP_RET_ERRNO|uint32(errno))
+		ins(unix.BPF_RET|unix.BPF_K, 0, 0, action)
 		ins(unix.BPF_RET|unix.BPF_K, 0, 0, unix.SECCOMP_RET_ALLOW)
 		prog := unix.SockFprog{Len: 4, Filter: (*unix.SockFilter)(unsafe.Pointer(&b[0]))}
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {

@@ -24,7 +24,7 @@ func failStep(e *launch.StepError, h *plan.Host, p *plan.Plan) (cause.Finding, i
 // diagnose is what the probes confirm of a failure, or what they looked at.
 func diagnose(e *launch.StepError, h *plan.Host, p *plan.Plan) cause.Finding {
 	return thisSystem().Find(cause.Failure{
-		Step: e.Entry.Step, Stage: e.Entry.Stage, Index: e.Index, Errno: e.Errno, Got: e.Got, Want: e.Entry.Want, Err: e.Err,
+		Step: e.Entry.Step, Stage: e.Entry.Stage, Index: e.Index, Errno: e.Errno, Got: e.Got, Want: e.Entry.Want, Err: e.Err, Killed: e.Killed != 0,
 	}, h, p)
 }
 

@@ -170,8 +170,11 @@ func (e *examination) try(name, state string, change func(*plan.Spec)) (p *plan.
 	case errors.As(err, &step):
 		f := diagnose(step, h, p)
 		what := cause.Call(step.Entry.Step)
-		if step.Errno != 0 {
+		switch {
+		case step.Errno != 0:
 			what += " " + plan.Errno(step.Errno).String()
+		case step.Killed != 0:
+			what += " killed"
 		}
 		e.add(name, state, what+": "+f.Cause, f.Remedy, f.ID)
 	case errors.As(err, &refused):
