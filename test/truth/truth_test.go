@@ -186,8 +186,9 @@ func TestKernelRefusedAtOnce(t *testing.T) {
 // counted, what is kept is bounded, and procjail needs no more memory for it.
 func TestKernelFlood(t *testing.T) {
 	start(t)
-	got, r := reported(t, []string{"--net", "host"}, "unshare", "100000")
-	if got.Stdout != "EPERM\n" || len(r.Denials.Calls) != 1 || r.Denials.Calls[0].Count != 100000 {
+	n := kerneltest.Often(100000, 100000)
+	got, r := reported(t, []string{"--net", "host"}, "unshare", strconv.Itoa(n))
+	if got.Stdout != "EPERM\n" || len(r.Denials.Calls) != 1 || r.Denials.Calls[0].Count != uint64(n) {
 		t.Errorf("%+v, %+v", got, r.Denials)
 	}
 	got, r = reported(t, nil, "threads", "16")
@@ -212,7 +213,7 @@ func TestKernelFloodCost(t *testing.T) {
 	// Its own, and that of init, for which it waits: the payload's is not among it, since
 	// it was killed with the namespace.
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if got.Code != 124 || took > 10*time.Second || rss > 40<<10 || used > took*6/10 {
+	if got.Code != 124 || took > 10*time.Second || rss > 40<<10 || used > took*6/10 && !testing.Short() { // emulated, all takes long
 		t.Errorf("%+v after %v, with %d KiB", got, took, rss)
 	}
 	t.Logf("procjail: %v of processor time in %v, %d KiB", used, took, rss)
