@@ -181,9 +181,6 @@ var hosts = []struct {
 	{"a filter that kills for unshare", false, kill(unix.SYS_UNSHARE), []string{"true"}, nil},
 	{"a filter that kills for keyctl", false, kill(unix.SYS_KEYCTL), []string{"true"}, nil},
 	{"a filter that kills for landlock_restrict_self", false, kill(unix.SYS_LANDLOCK_RESTRICT_SELF), []string{"true"}, nil},
-	{"a filter that kills for sethostname, and max_net_namespaces 0", true, both(func(string) error {
-		return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("0"), 0)
-	}, kill(unix.SYS_SETHOSTNAME)), []string{"true"}, nil},
 	{"a filter that kills for open_tree, doctor", false, kill(unix.SYS_OPEN_TREE), []string{"doctor"}, nil},
 	{"a filter that refuses move_mount, ENOSPC", false, refuse(unix.SYS_MOVE_MOUNT, unix.ENOSPC), []string{"true"}, nil},
 	{"a filter that refuses move_mount, EINVAL", false, refuse(unix.SYS_MOVE_MOUNT, unix.EINVAL), []string{"true"}, nil},
