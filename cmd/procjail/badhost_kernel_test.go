@@ -184,6 +184,8 @@ var hosts = []struct {
 	{"a filter that kills for sethostname, and max_net_namespaces 0", true, both(func(string) error {
 		return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("0"), 0)
 	}, kill(unix.SYS_SETHOSTNAME)), []string{"true"}, nil},
+	{"a filter that refuses landlock_create_ruleset, doctor", false, refuse(unix.SYS_LANDLOCK_CREATE_RULESET, unix.EPERM), []string{"doctor"}, nil},
+	{"a filter that refuses landlock_create_ruleset, ENOSYS, doctor", false, refuse(unix.SYS_LANDLOCK_CREATE_RULESET, unix.ENOSYS), []string{"doctor"}, nil},
 	{"a filter that kills for open_tree, doctor", false, kill(unix.SYS_OPEN_TREE), []string{"doctor"}, nil},
 	{"a filter that refuses move_mount, ENOSPC", false, refuse(unix.SYS_MOVE_MOUNT, unix.ENOSPC), []string{"true"}, nil},
 	{"a filter that refuses move_mount, EINVAL", false, refuse(unix.SYS_MOVE_MOUNT, unix.EINVAL), []string{"true"}, nil},
