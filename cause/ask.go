@@ -2,6 +2,7 @@ package cause
 
 import (
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -166,6 +167,9 @@ func (l *look) ask() asked {
 	if !ok || l.sys.Try == nil || slices.Contains(q.answers, l.Errno) { // which would tell nothing
 		return notAsked
 	}
+	if l.Errno == unix.ENOSYS && !l.sys.has(callName(l.Step)) {
+		return notAsked
+	}
 	flags := l.around()
 	got := l.answer(flags, call)
 	switch {
@@ -177,6 +181,19 @@ func (l *look) ask() asked {
 		return notAsked
 	}
 	return byOther
+}
+
+// has reports whether the kernel has a call. Some it has or not as it was built;
+// the others are as old as the oldest kernel for procjail.
+func (s *System) has(call string) bool {
+	switch {
+	case call == "keyctl":
+		return s.exists("/proc/key-users")
+	case strings.HasPrefix(call, "landlock_"):
+		list, _ := s.word("/sys/kernel/security/lsm")
+		return slices.Contains(strings.Split(list, ","), "landlock")
+	}
+	return true
 }
 
 // around are the namespaces in which a question is asked.

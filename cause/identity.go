@@ -40,14 +40,21 @@ func identityEntries() []Entry {
 		if !ok || !known || err != nil {
 			return l.saw("not known")
 		}
-		name, n := "CAP_SETUID", unix.CAP_SETUID
+		needs := []capability{{"CAP_SETUID", unix.CAP_SETUID}}
 		if filepath.Base(s.Program) == "newgidmap" {
-			name, n = "CAP_SETGID", unix.CAP_SETGID
+			needs[0] = capability{"CAP_SETGID", unix.CAP_SETGID}
 		}
-		if set&(1<<n) != 0 {
-			return l.saw("it has %s", name)
+		// Set-user-ID root, it opens a file that is the caller's. With file
+		// capabilities it is the caller.
+		if st, err := l.sys.stat(s.Program); err == nil && st.Mode&unix.S_ISUID != 0 {
+			needs = append(needs, capability{"CAP_DAC_OVERRIDE", unix.CAP_DAC_OVERRIDE})
 		}
-		return values{"path": s.Program, "cap": name}
+		for _, c := range needs {
+			if set&(1<<c.n) == 0 {
+				return values{"path": s.Program, "cap": c.name}
+			}
+		}
+		return l.saw("it has what %s needs", s.Program)
 	}
 	nameless := func(e *userns.IdentityError) bool { return e.User == "uid "+strconv.FormatUint(uint64(e.UID), 10) }
 	named := func(e *userns.IdentityError) bool { return !nameless(e) }
@@ -106,8 +113,8 @@ func identityEntries() []Entry {
 		{
 			ID: "newidmap-bounding", Looks: "the bounding set", On: []On{{[]plan.Step{plan.Newidmap{}}, []unix.Errno{0, unix.EPERM}}},
 			Cause: "{path} gains no {cap}, which is not in the bounding set of this process",
-			Remedy: "start what is around procjail with it: docker run --cap-add SETUID --cap-add SETGID, systemd CapabilityBoundingSet=CAP_SETUID CAP_SETGID" +
-				or,
+			Remedy: "start what is around procjail with it: docker run --cap-add SETUID --cap-add SETGID --cap-add DAC_OVERRIDE, " +
+				"systemd CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE" + or,
 			See:   append([]string{"capabilities(7): capability bounding set", "execve(2): EPERM", "kernel/user_namespace.c:new_idmap_permitted"}, see...),
 			probe: bounding,
 		},
@@ -118,6 +125,11 @@ func identityEntries() []Entry {
 			See:    see, probe: is(userns.ErrNotPrimaryGroup, nil),
 		},
 	}
+}
+
+type capability struct {
+	name string
+	n    uint
 }
 
 // identity is what is wrong with the caller's subordinate ids now; nil: nothing.

@@ -209,6 +209,7 @@ var failures = []struct {
 	{"keyctl EDQUOT", "self", first[plan.JoinSessionKeyring], unix.EDQUOT, nil, false},
 	{"keyctl ENOSYS", "self", first[plan.JoinSessionKeyring], unix.ENOSYS, nil, false},
 	{"capset EPERM", "self", first[plan.Capset], unix.EPERM, nil, false},
+	{"landlock_create_ruleset ENOSYS", "self", first[plan.LandlockCreateRuleset], unix.ENOSYS, nil, false},
 	{"landlock_create_ruleset EOPNOTSUPP", "self", first[plan.LandlockCreateRuleset], unix.EOPNOTSUPP, nil, false},
 	{"landlock_restrict_self E2BIG", "self", first[plan.LandlockRestrictSelf], unix.E2BIG, nil, false},
 	{"landlock_restrict_self EPERM", "self", first[plan.LandlockRestrictSelf], unix.EPERM, nil, false},

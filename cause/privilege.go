@@ -122,14 +122,14 @@ func privilegeEntries() []Entry {
 			probe:  landlockLayers,
 		},
 		{
-			ID: LandlockOff, Looks: "whether Landlock is there",
+			ID: "landlock-off", Looks: "whether Landlock is there",
 			On: []On{{
 				[]plan.Step{plan.LandlockCreateRuleset{}, plan.LandlockAddRule{}, plan.LandlockRestrictSelf{}},
 				[]unix.Errno{unix.ENOSYS, unix.EOPNOTSUPP},
 			}},
 			Cause:  "this kernel ({release}) has no Landlock, or it is not enabled: its version cannot be asked for, {errno}",
 			Remedy: "lsm=landlock,... on the kernel's command line, or landlock = false in a profile",
-			See:    []string{"landlock(7)", "landlock_create_ruleset(2): LANDLOCK_CREATE_RULESET_VERSION"},
+			See:    []string{"landlock(7)", "landlock_create_ruleset(2): ENOSYS, EOPNOTSUPP, LANDLOCK_CREATE_RULESET_VERSION"},
 			probe: func(l *look) values {
 				if l.sys.Landlock == nil {
 					return l.saw("nobody asked")
@@ -137,6 +137,9 @@ func privilegeEntries() []Entry {
 				abi, errno := l.sys.Landlock()
 				if errno == 0 {
 					return l.saw("ABI %d", abi)
+				}
+				if mode, _ := l.sys.status("Seccomp"); errno == unix.ENOSYS && mode != "0" {
+					return l.saw("ENOSYS, which may be a filter's answer or the kernel's")
 				}
 				return values{"release": l.release(), "errno": errnoName(errno)}
 			},
@@ -279,6 +282,3 @@ func landlockLayers(l *look) values {
 	}
 	return confirmed
 }
-
-// LandlockOff is the entry for a kernel without Landlock, which no start needs.
-const LandlockOff = "landlock-off"

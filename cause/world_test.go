@@ -40,8 +40,8 @@ type world struct {
 	quota      sys.Quota
 	caller     func(*userns.Caller)
 	inside     map[string][]UserNamespace // of processes
-	noLandlock,
-	hungUp bool
+	noLandlock unix.Errno
+	hungUp     bool
 }
 
 // healthy is a Debian on which alice of plantest.Ordinary can start everything.
@@ -220,8 +220,11 @@ func (w *world) system(t *testing.T) *System {
 			return unix.EINVAL
 		},
 		Landlock: func() (int, unix.Errno) {
-			if w.noLandlock {
-				return 0, unix.EOPNOTSUPP
+			if e := w.filter[unix.SYS_LANDLOCK_CREATE_RULESET]; e != 0 {
+				return 0, e
+			}
+			if w.noLandlock != 0 {
+				return 0, w.noLandlock
 			}
 			return 6, 0
 		},
@@ -297,6 +300,15 @@ func (w *world) call(flags uint64, call [7]uint64) int64 {
 	if e := w.filter[call[0]]; e != 0 {
 		return -int64(e)
 	}
+	if _, ok := w.files["proc/key-users"]; !ok && call[0] == unix.SYS_KEYCTL {
+		return -int64(unix.ENOSYS)
+	}
+	switch call[0] {
+	case unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF:
+		if w.noLandlock != 0 {
+			return -int64(w.noLandlock)
+		}
+	}
 	capable := flags&unix.CLONE_NEWUSER != 0 && !w.stripped
 	if call == [7]uint64{unix.SYS_UNSHARE, unix.CLONE_NEWTIME} {
 		if w.full&unix.CLONE_NEWTIME != 0 {
@@ -352,6 +364,14 @@ var conditions = map[string]func(*world){
 		w.filtered(kills, unix.SYS_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_FSCONFIG)
 	},
 	"no CAP_SETUID in the bounding set": func(w *world) { w.status("CapBnd", "000001ffffffff7f") },
+	"no CAP_DAC_OVERRIDE in the bounding set": func(w *world) {
+		w.status("CapBnd", "000001fffffffffd")
+		w.files["usr/bin/newuidmap"], w.modes["usr/bin/newuidmap"] = "\x7fELF", 0o755|os.ModeSetuid
+	},
+	"no CAP_DAC_OVERRIDE in the bounding set, and file capabilities": func(w *world) {
+		w.status("CapBnd", "000001fffffffffd")
+		w.files["usr/bin/newuidmap"], w.modes["usr/bin/newuidmap"] = "\x7fELF", 0o755
+	},
 	"a filter against mounts, EPERM": func(w *world) {
 		w.filtered(unix.EPERM, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR, unix.SYS_PIVOT_ROOT, unix.SYS_UMOUNT2, unix.SYS_FSCONFIG)
 	},
@@ -549,18 +569,29 @@ var conditions = map[string]func(*world){
 		w.files["proc/meminfo"] = "MemTotal:       16000000 kB\nMemAvailable:       5000 kB\nSwapFree:              0 kB\n"
 	},
 
-	"setgroups denied":    func(w *world) { w.files["proc/self/setgroups"] = "deny\n" },
-	"many keys":           func(w *world) { w.files["proc/key-users"] = " 1001:     200 200/200 200/200 730/20000\n" },
-	"many bytes of keys":  func(w *world) { w.files["proc/key-users"] = " 1001:     20 20/20 20/200 19997/20000\n" },
-	"no keyrings":         func(w *world) { delete(w.files, "proc/key-users") },
-	"16 layers":           func(w *world) { w.layers = true },
-	"no landlock":         func(w *world) { w.noLandlock = true },
-	"no seccomp":          func(w *world) { delete(w.files, "proc/sys/kernel/seccomp/actions_avail") },
-	"16000 outer filters": func(w *world) { w.filtered(0); w.status("Seccomp_filters", "16000") },
-	"no ipv4":             func(w *world) { delete(w.files, "proc/sys/net/ipv4/ip_forward") },
-	"many terminals":      func(w *world) { w.files["proc/sys/kernel/pty/nr"] = "3071\n" },
-	"a terminal hung up":  func(w *world) { w.hungUp = true },
-	"no CAP_SETFCAP":      func(w *world) { w.caps = (1<<41 - 1) &^ (1 << 31) },
+	"setgroups denied":                    func(w *world) { w.files["proc/self/setgroups"] = "deny\n" },
+	"many keys":                           func(w *world) { w.files["proc/key-users"] = " 1001:     200 200/200 200/200 730/20000\n" },
+	"many bytes of keys":                  func(w *world) { w.files["proc/key-users"] = " 1001:     20 20/20 20/200 19997/20000\n" },
+	"no keyrings":                         func(w *world) { delete(w.files, "proc/key-users") },
+	"16 layers":                           func(w *world) { w.layers = true },
+	"no landlock":                         func(w *world) { w.noLandlock = unix.EOPNOTSUPP },
+	"landlock is not built":               func(w *world) { w.noLandlock = unix.ENOSYS },
+	"landlock is not built, and a filter": func(w *world) { w.noLandlock = unix.ENOSYS; w.filtered(0) },
+	"a filter against landlock, ENOSYS": func(w *world) {
+		w.filtered(unix.ENOSYS, unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF)
+		w.files["sys/kernel/security/lsm"] = "capability,landlock,yama"
+	},
+	"a filter against landlock, ENOSYS, and no securityfs": func(w *world) {
+		w.filtered(unix.ENOSYS, unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF)
+	},
+	"a filter against keyctl, ENOSYS": func(w *world) { w.filtered(unix.ENOSYS, unix.SYS_KEYCTL) },
+	"no keyrings, and a filter":       func(w *world) { delete(w.files, "proc/key-users"); w.filtered(0) },
+	"no seccomp":                      func(w *world) { delete(w.files, "proc/sys/kernel/seccomp/actions_avail") },
+	"16000 outer filters":             func(w *world) { w.filtered(0); w.status("Seccomp_filters", "16000") },
+	"no ipv4":                         func(w *world) { delete(w.files, "proc/sys/net/ipv4/ip_forward") },
+	"many terminals":                  func(w *world) { w.files["proc/sys/kernel/pty/nr"] = "3071\n" },
+	"a terminal hung up":              func(w *world) { w.hungUp = true },
+	"no CAP_SETFCAP":                  func(w *world) { w.caps = (1<<41 - 1) &^ (1 << 31) },
 
 	"too many cgroups":    func(w *world) { w.files["sys/fs/cgroup"+delegated+"/cgroup.max.descendants"] = "3\n" },
 	"cgroups too deep":    func(w *world) { w.files["sys/fs/cgroup"+delegated+"/cgroup.max.depth"] = "0\n" },

@@ -14,7 +14,7 @@ func (c *compiler) notes() {
 	c.limitsKept()
 	c.noteCgroup()
 	if c.spec.Landlock && c.host.Landlock < 2 {
-		c.note(FeatureLandlock, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" of this kernel, 2 is the first of use; the other walls stand")
+		c.note(FeatureLandlock, "no Landlock: ABI "+itoa(int64(c.host.Landlock))+" is offered here, 2 is the first of use; the other walls stand")
 	}
 	switch {
 	case c.id.Note == "" || c.spec.ID != userns.Auto:

@@ -181,6 +181,8 @@ var hosts = []struct {
 	{"a filter that kills for unshare", false, kill(unix.SYS_UNSHARE), []string{"true"}, nil},
 	{"a filter that kills for keyctl", false, kill(unix.SYS_KEYCTL), []string{"true"}, nil},
 	{"a filter that kills for landlock_restrict_self", false, kill(unix.SYS_LANDLOCK_RESTRICT_SELF), []string{"true"}, nil},
+	{"a filter that refuses landlock_create_ruleset, doctor", false, refuse(unix.SYS_LANDLOCK_CREATE_RULESET, unix.EPERM), []string{"doctor"}, nil},
+	{"a filter that refuses landlock_create_ruleset, ENOSYS, doctor", false, refuse(unix.SYS_LANDLOCK_CREATE_RULESET, unix.ENOSYS), []string{"doctor"}, nil},
 	{"a filter that kills for open_tree, doctor", false, kill(unix.SYS_OPEN_TREE), []string{"doctor"}, nil},
 	{"a filter that refuses move_mount, ENOSPC", false, refuse(unix.SYS_MOVE_MOUNT, unix.ENOSPC), []string{"true"}, nil},
 	{"a filter that refuses move_mount, EINVAL", false, refuse(unix.SYS_MOVE_MOUNT, unix.EINVAL), []string{"true"}, nil},

@@ -255,8 +255,11 @@ func (e *examination) landlock(h *plan.Host, least func(*plan.Spec), jails bool)
 	const name = "landlock"
 	switch {
 	case h.Landlock == 0:
-		entry, _ := cause.ByID(cause.LandlockOff)
-		e.add(name, degraded, "the kernel has none, or it is not enabled", entry.Remedy, cause.LandlockOff)
+		step := plan.LandlockCreateRuleset{}
+		system := thisSystem()
+		_, errno := system.Landlock()
+		f := system.Find(cause.Failure{Step: step, Stage: plan.Payload, Errno: errno}, h, nil)
+		e.add(name, degraded, cause.Call(step)+" "+plan.Errno(errno).String()+": "+f.Cause, f.Remedy, f.ID)
 	case h.Landlock < 2:
 		e.add(name, degraded, "ABI 1, which refuses every rename between directories; 2 is the first of use", "Linux 5.19 or later", "")
 	case jails:
