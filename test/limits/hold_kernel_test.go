@@ -135,6 +135,7 @@ func TestKernelUndisturbed(t *testing.T) {
 		beside := work(t)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		alone := max(alone, work(t)) // what else the machine does is no fault of the jail's
 		t.Logf("work alone %v, beside %s %v", alone, tt.name, beside)
 		if beside > 3*alone+200*time.Millisecond {
 			t.Errorf("beside %s: %v for what takes %v", tt.name, beside, alone)
