@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	for range 1 << 20 {
+	for range 1 << 16 { // more than a pipe holds
 		// Go leaves SIGPIPE to kill where a write to descriptor 1 or 2 meets it.
 		if _, err := os.Stdout.WriteString("a line\n"); err != nil {
 			fmt.Fprintln(os.Stderr, "write:", err)
