@@ -63,6 +63,15 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		goOn()
 		return
 	}
+	if name := call.Name(); name == "execve" || name == "execveat" {
+		// One of several threads becomes its process's first in it, and what was to stop
+		// it is forgotten (fs/exec.c:de_thread): what comes of it is not looked at.
+		status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
+		if field(status, "Threads") != "1" {
+			goOn()
+			return
+		}
+	}
 	f := &Failure{Call: call, Text: call.Text(read), Address: call.Address(read), IDs: call.IDs()}
 	for i := 0; ; i++ {
 		dir, name, ok := call.Path(i, read)
