@@ -98,6 +98,31 @@ func apparmorEntries() []Entry {
 			},
 		},
 		{
+			ID: "userns-apparmor-capability", Looks: "what its AppArmor profile leaves of CAP_SYS_ADMIN",
+			On: []On{{[]plan.Step{plan.Clone3{}}, []unix.Errno{unix.EPERM}}},
+			Cause: "this process runs under the AppArmor profile {label}, and may make a user namespace, but not another with it: " +
+				"a security module refuses it CAP_SYS_ADMIN there",
+			Remedy: "add the line \"capability,\" to that profile, and load it again: apparmor_parser -r FILE as root",
+			See:    []string{"apparmor.d(5): capability", "security/apparmor/capability.c", "kernel/nsproxy.c:copy_namespaces"},
+			probe: func(l *look) values {
+				label, ok := l.sys.label("self")
+				switch {
+				case !ok:
+					return l.saw("AppArmor is not here")
+				case !strings.HasSuffix(label, " (enforce)"):
+					return l.saw("%s", label)
+				case l.sys.Try == nil:
+					return l.saw("nobody asked")
+				}
+				alone := l.sys.Try(Trial{Flags: unix.CLONE_NEWUSER})
+				with := l.sys.Try(Trial{Flags: unix.CLONE_NEWUSER | unix.CLONE_NEWUTS})
+				if alone.Cloned != 0 || with.Cloned != unix.EPERM {
+					return l.saw("%s, and it is not refused so now", label)
+				}
+				return values{"label": label}
+			},
+		},
+		{
 			ID: "userns-apparmor-stripped", Looks: "AppArmor, and what it makes of a process in a new user namespace",
 			On: []On{{capableSteps, []unix.Errno{unix.EPERM}}},
 			Cause: "AppArmor has put the process that went into a user namespace under the profile {label}, which takes every capability in it " +

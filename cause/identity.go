@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -32,29 +33,6 @@ func identityEntries() []Entry {
 				"source": e.Source, "program": e.Program(), "path": e.Helper.Path, "error": e.Error(),
 			}
 		}
-	}
-	bounding := func(l *look) values {
-		s, ok := l.Step.(plan.Newidmap)
-		text, known := l.sys.status("CapBnd")
-		set, err := strconv.ParseUint(text, 16, 64)
-		if !ok || !known || err != nil {
-			return l.saw("not known")
-		}
-		needs := []capability{{"CAP_SETUID", unix.CAP_SETUID}}
-		if filepath.Base(s.Program) == "newgidmap" {
-			needs[0] = capability{"CAP_SETGID", unix.CAP_SETGID}
-		}
-		// Set-user-ID root, it opens a file that is the caller's. With file
-		// capabilities it is the caller.
-		if st, err := l.sys.stat(s.Program); err == nil && st.Mode&unix.S_ISUID != 0 {
-			needs = append(needs, capability{"CAP_DAC_OVERRIDE", unix.CAP_DAC_OVERRIDE})
-		}
-		for _, c := range needs {
-			if set&(1<<c.n) == 0 {
-				return values{"path": s.Program, "cap": c.name}
-			}
-		}
-		return l.saw("it has what %s needs", s.Program)
 	}
 	nameless := func(e *userns.IdentityError) bool { return e.User == "uid "+strconv.FormatUint(uint64(e.UID), 10) }
 	named := func(e *userns.IdentityError) bool { return !nameless(e) }
@@ -112,11 +90,18 @@ func identityEntries() []Entry {
 		},
 		{
 			ID: "newidmap-bounding", Looks: "the bounding set", On: []On{{[]plan.Step{plan.Newidmap{}}, []unix.Errno{0, unix.EPERM}}},
-			Cause: "{path} gains no {cap}, which is not in the bounding set of this process",
-			Remedy: "start what is around procjail with it: docker run --cap-add SETUID --cap-add SETGID --cap-add DAC_OVERRIDE, " +
-				"systemd CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE" + or,
-			See:   append([]string{"capabilities(7): capability bounding set", "execve(2): EPERM", "kernel/user_namespace.c:new_idmap_permitted"}, see...),
-			probe: bounding,
+			Cause:  "{path} gains no {cap}, which is not in the bounding set of this process",
+			Remedy: "start what is around procjail with it: docker run --cap-add SETUID --cap-add SETGID, systemd CapabilityBoundingSet=CAP_SETUID CAP_SETGID" + or,
+			See:    append([]string{"capabilities(7): capability bounding set", "execve(2): EPERM", "kernel/user_namespace.c:new_idmap_permitted"}, see...),
+			probe:  unbounded,
+		},
+		{
+			ID: "newidmap-root", Looks: "what root may do within the bounding set", On: []On{{[]plan.Step{plan.Newidmap{}}, []unix.Errno{0}}},
+			Cause: "{path} is set-user-ID root, and root without {cap}, which is not in the bounding set of this process, may not {what} of the caller's namespace",
+			Remedy: "as root: chmod u-s {path} && setcap {setcap}+ep {path}, with which it runs as the caller; or docker run --cap-add {docker}, " +
+				"systemd CapabilityBoundingSet= with {cap}" + or,
+			See:   append([]string{"capabilities(7): capability bounding set, file capabilities", "kernel/user_namespace.c:map_write"}, see...),
+			probe: weakRoot,
 		},
 		{
 			ID: plan.NotPrimaryGroup, Looks: "the caller's group", On: on,
@@ -127,9 +112,55 @@ func identityEntries() []Entry {
 	}
 }
 
-type capability struct {
-	name string
-	n    uint
+// bounding is the set that bounds what a program of this process can gain.
+func (l *look) bounding() (set uint64, ok bool) {
+	text, _ := l.sys.status("CapBnd")
+	set, err := strconv.ParseUint(text, 16, 64)
+	return set, err == nil
+}
+
+// unbounded looks for the capability that newuidmap and newgidmap are for.
+func unbounded(l *look) values {
+	set, ok := l.bounding()
+	s, is := l.Step.(plan.Newidmap)
+	if !ok || !is {
+		return l.saw("not known")
+	}
+	name, n := "CAP_SETUID", unix.CAP_SETUID
+	if filepath.Base(s.Program) == "newgidmap" {
+		name, n = "CAP_SETGID", unix.CAP_SETGID
+	}
+	if set&(1<<n) != 0 {
+		return l.saw("it has %s", name)
+	}
+	return values{"path": s.Program, "cap": name}
+}
+
+// weakRoot is about a program that is set-user-ID root and stays root: the file
+// is the caller's, and so is the namespace. It says itself what it was refused.
+func weakRoot(l *look) values {
+	set, ok := l.bounding()
+	s, is := l.Step.(plan.Newidmap)
+	if !ok || !is || l.Err == nil {
+		return l.saw("not known")
+	}
+	if st, err := l.sys.stat(s.Program); err != nil || st.Mode&unix.S_ISUID == 0 {
+		return l.saw("%s is not set-user-ID root", s.Program)
+	}
+	said := strings.ToLower(l.Err.Error())
+	v := values{"path": s.Program, "setcap": "cap_setuid"}
+	if filepath.Base(s.Program) == "newgidmap" {
+		v["setcap"] = "cap_setgid"
+	}
+	switch {
+	case strings.Contains(said, "open of ") && strings.Contains(said, unix.EACCES.Error()) && set&(1<<unix.CAP_DAC_OVERRIDE) == 0:
+		v["cap"], v["docker"], v["what"] = "CAP_DAC_OVERRIDE", "DAC_OVERRIDE", "open the map"
+	case strings.Contains(said, "write to ") && strings.Contains(said, unix.EPERM.Error()) && set&(1<<unix.CAP_SYS_ADMIN) == 0:
+		v["cap"], v["docker"], v["what"] = "CAP_SYS_ADMIN", "SYS_ADMIN", "write the map"
+	default:
+		return l.saw("nothing that it speaks of")
+	}
+	return v
 }
 
 // identity is what is wrong with the caller's subordinate ids now; nil: nothing.

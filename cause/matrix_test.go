@@ -157,6 +157,8 @@ var failures = []struct {
 		s, ok := e.Step.(plan.Newidmap)
 		return ok && s.Program == "/usr/bin/newgidmap"
 	}, 0, errOfProgram, false},
+	{"newuidmap may not open", "subid", first[plan.Newidmap], 0, errors.New("exit status 1: newuidmap: open of uid_map failed: Permission denied"), false},
+	{"newuidmap may not write", "subid", first[plan.Newidmap], 0, errors.New("exit status 1: newuidmap: write to uid_map failed: Operation not permitted"), false},
 	{"newuidmap EAGAIN", "subid", first[plan.Newidmap], unix.EAGAIN, nil, false},
 	{"setgroups EPERM", "subid", first[plan.Setgroups], unix.EPERM, nil, false},
 

@@ -203,8 +203,9 @@ func privilegeEntries() []Entry {
 				if !ok1 || !ok2 || !ok3 || count+1+reserve < most {
 					return l.saw("%d of %d", count, most)
 				}
+				limit := max(most, reserve+1) - reserve - 1
 				return values{
-					"count": strconv.FormatUint(count, 10), "limit": strconv.FormatUint(most-reserve-1, 10), "more": strconv.FormatUint(most*2, 10),
+					"count": strconv.FormatUint(count, 10), "limit": strconv.FormatUint(limit, 10), "more": strconv.FormatUint(count+reserve+64, 10),
 				}
 			},
 		},

@@ -74,15 +74,15 @@ func scopeEntries() []Entry {
 		{
 			ID: "systemd-ended", Looks: "systemd's socket",
 			On:     []On{{asks, []unix.Errno{unix.ECONNREFUSED, unix.ENOENT}}},
-			Cause:  "{what}: systemd has ended since procjail looked",
-			Remedy: "log in again, or " + off,
+			Cause:  "{what}: no systemd is there to ask",
+			Remedy: "log in again, which starts one, or " + off,
 			See:    []string{"unix(7)", "connect(2): ECONNREFUSED"},
 			probe: func(l *look) values {
 				switch {
 				case l.socket() == "":
 					return l.saw("none is known")
 				case !l.sys.exists(l.socket()):
-					return values{"what": "there is no " + l.socket()}
+					return values{"what": "there is no " + l.socket() + " any more"}
 				case l.Errno == unix.ECONNREFUSED:
 					return values{"what": "nobody listens on " + l.socket()}
 				}

@@ -578,11 +578,11 @@ func mountMax(l *look) values {
 	}
 	// mountinfo does not show the one under the root, of which a namespace has at least
 	// one (fs/namespace.c:init_mount_tree), and which counts.
-	if uint64(len(list)+1+added) <= limit {
-		return l.saw("%d; there are %d here, and the jail has added %d so far", limit, len(list), added)
+	here := len(list) + 1
+	if uint64(here+added) <= limit {
+		return l.saw("%d; there are %d here, and the jail has added %d so far", limit, here, added)
 	}
 	return values{
-		"limit": strconv.FormatUint(limit, 10), "here": strconv.Itoa(len(list)), "more": strconv.Itoa(added),
-		"enough": strconv.Itoa(2 * (len(list) + added)),
+		"limit": strconv.FormatUint(limit, 10), "here": strconv.Itoa(here), "more": strconv.Itoa(added), "enough": strconv.Itoa(2 * (here + added)),
 	}
 }

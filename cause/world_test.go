@@ -42,6 +42,7 @@ type world struct {
 	inside     map[string][]UserNamespace // of processes
 	noLandlock unix.Errno
 	hungUp     bool
+	uncapable  bool // in a user namespace
 }
 
 // healthy is a Debian on which alice of plantest.Ordinary can start everything.
@@ -254,6 +255,8 @@ func (w *world) try(root string, t Trial) Tried {
 	switch {
 	case t.Flags&unix.CLONE_NEWUSER != 0 && w.clone != 0:
 		return Tried{Cloned: w.clone}
+	case w.uncapable && t.Flags&unix.CLONE_NEWUSER != 0 && t.Flags != unix.CLONE_NEWUSER:
+		return Tried{Cloned: unix.EPERM}
 	case t.Flags&w.full != 0:
 		return Tried{Cloned: unix.ENOSPC}
 	}
@@ -364,13 +367,17 @@ var conditions = map[string]func(*world){
 		w.filtered(kills, unix.SYS_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_FSCONFIG)
 	},
 	"no CAP_SETUID in the bounding set": func(w *world) { w.status("CapBnd", "000001ffffffff7f") },
+	"docker's bounding set": func(w *world) {
+		w.status("CapBnd", "00000000a80425fb")
+		w.files["usr/bin/newuidmap"], w.modes["usr/bin/newuidmap"] = "\x7fELF", 0o755|os.ModeSetuid
+	},
+	"docker's bounding set, and file capabilities": func(w *world) {
+		w.status("CapBnd", "00000000a80425fb")
+		w.files["usr/bin/newuidmap"], w.modes["usr/bin/newuidmap"] = "\x7fELF", 0o755
+	},
 	"no CAP_DAC_OVERRIDE in the bounding set": func(w *world) {
 		w.status("CapBnd", "000001fffffffffd")
 		w.files["usr/bin/newuidmap"], w.modes["usr/bin/newuidmap"] = "\x7fELF", 0o755|os.ModeSetuid
-	},
-	"no CAP_DAC_OVERRIDE in the bounding set, and file capabilities": func(w *world) {
-		w.status("CapBnd", "000001fffffffffd")
-		w.files["usr/bin/newuidmap"], w.modes["usr/bin/newuidmap"] = "\x7fELF", 0o755
 	},
 	"a filter against mounts, EPERM": func(w *world) {
 		w.filtered(unix.EPERM, unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR, unix.SYS_PIVOT_ROOT, unix.SYS_UMOUNT2, unix.SYS_FSCONFIG)
@@ -393,7 +400,9 @@ var conditions = map[string]func(*world){
 		w.files["proc/sys/kernel/apparmor_restrict_unprivileged_userns"] = "1\n"
 		w.clone = unix.EPERM
 	},
-	"refused by nobody known": func(w *world) { w.clone = unix.EPERM },
+	"an apparmor profile without capabilities":   func(w *world) { appArmor(w, "nothing (enforce)"); w.uncapable = true },
+	"no capabilities, for a reason nobody knows": func(w *world) { w.uncapable = true },
+	"refused by nobody known":                    func(w *world) { w.clone = unix.EPERM },
 	"ubuntu": func(w *world) {
 		appArmor(w, "unconfined")
 		w.files["proc/sys/kernel/apparmor_restrict_unprivileged_userns"] = "1\n"
@@ -590,6 +599,7 @@ var conditions = map[string]func(*world){
 	"16000 outer filters":             func(w *world) { w.filtered(0); w.status("Seccomp_filters", "16000") },
 	"no ipv4":                         func(w *world) { delete(w.files, "proc/sys/net/ipv4/ip_forward") },
 	"many terminals":                  func(w *world) { w.files["proc/sys/kernel/pty/nr"] = "3071\n" },
+	"a pty.max below its reserve":     func(w *world) { w.files["proc/sys/kernel/pty/max"] = "1\n" },
 	"a terminal hung up":              func(w *world) { w.hungUp = true },
 	"no CAP_SETFCAP":                  func(w *world) { w.caps = (1<<41 - 1) &^ (1 << 31) },
 
