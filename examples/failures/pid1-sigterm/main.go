@@ -37,6 +37,6 @@ func main() {
 	} else {
 		fmt.Println("serving")
 	}
-	time.Sleep(4 * time.Second)
+	time.Sleep(8 * time.Second)
 	fmt.Println("nobody has stopped it")
 }
