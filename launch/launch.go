@@ -46,9 +46,13 @@ type Options struct {
 	Before func(State)
 	// Trace is whether the calls that the policy allows and the plan's filter asks
 	// about are looked at, as they are where Spec.Denials is DenialsTrace. Failed is
-	// called with the first of each kind that fails, and may be nil.
+	// called with the first of each kind that fails, and with each other one, with the
+	// errno 0: those for which it returns true are kept as well. May be nil.
 	Trace  bool
-	Failed func(*Failure)
+	Failed func(*Failure) (keep bool)
+	// UserNamespaces is how many the jail may make, for who traces: a clone(2) that
+	// would be one too many cannot be seen to fail.
+	UserNamespaces uint64
 	// Denied is called with the first of each kind of call that the policy refused,
 	// when it has been answered. The payload waits for it. May be nil.
 	Denied func(*denial.Denial)
@@ -87,8 +91,11 @@ type Result struct {
 	// Zombies is how many ended processes a payload that is PID 1 had not waited for
 	// when it was killed.
 	Zombies int
+	// Deaf is the signal that had asked it to end, and for which it had no handler; 0
+	// where it had one.
+	Deaf unix.Signal
 	// Full are the limited file systems of the jail that were full at the end, of a
-	// run of some length.
+	// run of some length, or, where calls are traced, when one of its processes failed.
 	Full []Full
 	// Left are entries of the plan's end that failed, each a *StepError: the
 	// payload has ended as Status says, and something of the jail may be left.
@@ -178,7 +185,9 @@ type run struct {
 	lookAt   time.Time // when the spaces are opened; 0: they are, or will not be
 	spaces   []space
 	zombie   int
-	listener int // whom the filter asks; 0: nobody
+	askedBy  unix.Signal // to end; 0: it was not
+	deaf     unix.Signal // PID 1 has no handler for that
+	listener int         // whom the filter asks; 0: nobody
 	denied   denial.Log
 	traced   tracer
 	execed   bool // the payload has made an execve

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,12 @@ func (r *run) result() (res Result, err error) {
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
 	res.Largest, res.Shmem, res.Denied = r.largestSeen, r.shmemSeen, r.denied
-	res.Full, res.Zombies = r.full(), r.zombie
+	res.Full, res.Zombies, res.Deaf = r.traced.full, r.zombie, r.deaf
+	for _, f := range r.full() {
+		if !slices.Contains(res.Full, f) {
+			res.Full = append(res.Full, f)
+		}
+	}
 	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {
 		if res.Reason = r.why; r.why == "" {
