@@ -45,7 +45,7 @@ demo: ## a program that tries to get at everything, outside and inside a jail
 	@$(MAKE) --no-print-directory -s build
 	@examples/untrusted/demo
 
-test: ## every test; as root they run as the account procjail-test
+test: ## every test; as root as the account procjail-test, and those of root as root
 	@test/setup test
 	@$(MAKE) --no-print-directory build
 	test/run $(TESTFLAGS)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
 func TestParseCap(t *testing.T) {
@@ -213,9 +215,9 @@ func TestParseLastCap(t *testing.T) {
 	}
 }
 
-// TestImportWithNoProc starts this test binary in an empty root: gocapability reads /proc in its init and must bear that
+// TestRootImportWithNoProc starts this test binary in an empty root: gocapability reads /proc in its init and must bear that
 // there is none, and the names here must not depend on what it read.
-func TestImportWithNoProc(t *testing.T) {
+func TestRootImportWithNoProc(t *testing.T) {
 	if os.Getenv("PROCJAIL_CAPS_NO_PROC") != "" {
 		if _, err := os.Stat("/proc"); err == nil {
 			t.Fatal("there is a /proc")
@@ -225,9 +227,7 @@ func TestImportWithNoProc(t *testing.T) {
 		}
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skipf("chroot(2) needs CAP_SYS_CHROOT: euid is %d, want 0", os.Geteuid())
-	}
+	kerneltest.Privileged(t) // chroot(2)
 	root := t.TempDir()
 	binary, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
@@ -239,7 +239,7 @@ func TestImportWithNoProc(t *testing.T) {
 	if err := os.Mkdir(root+"/tmp", 0o755); err != nil { // for go test -cover
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/test", "-test.run=^TestImportWithNoProc$")
+	cmd := exec.Command("/test", "-test.run=^TestRootImportWithNoProc$")
 	cmd.Env = []string{"PROCJAIL_CAPS_NO_PROC=1"}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}

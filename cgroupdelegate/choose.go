@@ -42,7 +42,25 @@ type Place struct {
 
 	// Off although a cgroup was asked for: why, and what would mend it.
 	Why, Remedy string
+	Reason      Reason
 }
+
+// Reason is why a host has no cgroup to give, as a word that stays the same.
+type Reason string
+
+// The reasons.
+const (
+	ReadOnly      Reason = "cgroup-mount-readonly" // cgroup2 is mounted, and nobody may write to it here
+	V1Only        Reason = "cgroup-v1"             // the controllers are bound to cgroup v1
+	NotMounted    Reason = "cgroup-not-mounted"
+	NotDelegated  Reason = "cgroup-not-delegated" // the cgroup is somebody else's, or systemd's to arrange
+	NoSystemd     Reason = "systemd-none"         // this host is not run by systemd
+	NoSocket      Reason = "systemd-no-socket"    // the system's manager is not to be reached
+	NoUserSystemd Reason = "systemd-no-session"   // no manager of the caller's runs
+)
+
+// Reasons are all of them.
+var Reasons = [...]Reason{ReadOnly, V1Only, NotMounted, NotDelegated, NoSystemd, NoSocket, NoUserSystemd}
 
 // Callers is the child of a delegated cgroup that takes the processes found in
 // it for as long as a jail stands beside them: one that has processes of its
@@ -56,6 +74,7 @@ const Prefix = "procjail-"
 type Error struct {
 	Source      Source
 	Why, Remedy string
+	Reason      Reason
 }
 
 func (e *Error) Error() string { return e.Why }
@@ -74,7 +93,7 @@ func Choose(src Source, f Facts) (Place, error) {
 		if src == Auto {
 			return p, nil
 		}
-		return Place{}, &Error{src, p.Why, p.Remedy}
+		return Place{}, &Error{src, p.Why, p.Remedy, p.Reason}
 	case src == Delegated:
 		if noneDelegated != nil {
 			return Place{}, noneDelegated
@@ -90,9 +109,9 @@ func Choose(src Source, f Facts) (Place, error) {
 	case noSystemd == nil:
 		return systemd, nil
 	case f.Systemd:
-		return Place{Source: Off, Why: noSystemd.Why, Remedy: noSystemd.Remedy}, nil
+		return Place{Source: Off, Why: noSystemd.Why, Remedy: noSystemd.Remedy, Reason: noSystemd.Reason}, nil
 	}
-	return Place{Source: Off, Why: noneDelegated.Why, Remedy: noneDelegated.Remedy}, nil
+	return Place{Source: Off, Why: noneDelegated.Why, Remedy: noneDelegated.Remedy, Reason: noneDelegated.Reason}, nil
 }
 
 // delegated finds a cgroup that the caller may make children in and that nobody
@@ -123,7 +142,7 @@ func (f Facts) delegated(asked bool) (Place, *Error) {
 	if !f.Systemd {
 		remedy = "as root make one that is: mkdir it below cgroup2, chown it, its cgroup.procs and its cgroup.subtree_control, and start procjail in it"
 	}
-	return Place{}, &Error{Delegated, why, remedy}
+	return Place{}, &Error{Delegated, why, remedy, NotDelegated}
 }
 
 func (f Facts) systemd() (Place, *Error) {
@@ -132,13 +151,13 @@ func (f Facts) systemd() (Place, *Error) {
 	case m.Socket != "":
 		return Place{Source: Systemd, Controllers: m.Controllers}, nil
 	case !f.Systemd:
-		return Place{}, &Error{Systemd, "systemd does not run this host", "--cgroup delegated in a cgroup that you may write, or --cgroup off"}
+		return Place{}, &Error{Systemd, "systemd does not run this host", "--cgroup delegated in a cgroup that you may write, or --cgroup off", NoSystemd}
 	case !m.User:
-		return Place{}, &Error{Systemd, "systemd has no socket in " + m.Missing, "systemctl is-system-running, or --cgroup off"}
+		return Place{}, &Error{Systemd, "systemd has no socket in " + m.Missing, "systemctl is-system-running, or --cgroup off", NoSocket}
 	}
 	return Place{}, &Error{
 		Systemd, "no systemd of yours runs: there is no " + m.Missing + ", as after su, in cron and under ssh without a session",
-		"loginctl enable-linger $USER as root starts one for good; logging in starts one for the session",
+		"loginctl enable-linger $USER as root starts one for good; logging in starts one for the session", NoUserSystemd,
 	}
 }
 
@@ -148,16 +167,16 @@ func (f Facts) noMount() Place {
 	if f.ReadOnly {
 		return Place{
 			Source: Off, Why: "cgroup2 is mounted read-only at " + f.Mount,
-			Remedy: "start the container with a cgroup namespace of its own and /sys/fs/cgroup writable",
+			Remedy: "start the container with a cgroup namespace of its own and /sys/fs/cgroup writable", Reason: ReadOnly,
 		}
 	}
 	if len(f.V1) > 0 {
 		return Place{
 			Source: Off, Why: "this host has cgroup v1 only (" + strings.Join(f.V1, ", ") + ")",
-			Remedy: "systemd.unified_cgroup_hierarchy=1 on the kernel's command line",
+			Remedy: "systemd.unified_cgroup_hierarchy=1 on the kernel's command line", Reason: V1Only,
 		}
 	}
-	return Place{Source: Off, Why: "no cgroup2 is mounted", Remedy: "mount -t cgroup2 cgroup2 /sys/fs/cgroup as root"}
+	return Place{Source: Off, Why: "no cgroup2 is mounted", Remedy: "mount -t cgroup2 cgroup2 /sys/fs/cgroup as root", Reason: NotMounted}
 }
 
 // Lacks says why a place has no controller for a limit, and what would give it

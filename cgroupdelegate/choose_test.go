@@ -2,6 +2,7 @@ package cgroupdelegate
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,8 +180,11 @@ func TestChoose(t *testing.T) {
 					if !errors.As(err, &e) {
 						t.Fatalf("Choose = %+v, %v, want an *Error", got, err)
 					}
-					if diff := cmp.Diff(&Error{src, text[0], text[1]}, e); diff != "" {
+					if diff := cmp.Diff(&Error{src, text[0], text[1], e.Reason}, e); diff != "" {
 						t.Errorf("-want +got:\n%s", diff)
+					}
+					if !slices.Contains(Reasons[:], e.Reason) {
+						t.Errorf("the reason is %q, none of %v", e.Reason, Reasons)
 					}
 					if e.Error() != text[0] {
 						t.Errorf("Error() = %q", e.Error())
@@ -195,6 +199,13 @@ func TestChoose(t *testing.T) {
 					p.Enabled = above.Children
 					want = p
 				}
+				if p, ok := want.(Place); ok && p.Why != "" {
+					if !slices.Contains(Reasons[:], got.Reason) {
+						t.Errorf("the reason is %q, none of %v", got.Reason, Reasons)
+					}
+					p.Reason = got.Reason
+					want = p
+				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}
@@ -207,7 +218,7 @@ func TestChoose(t *testing.T) {
 func TestChooseAuto(t *testing.T) {
 	for name, f := range hosts {
 		p, err := Choose(Auto, f)
-		if err != nil || p.Source == Auto || (p.Source == Off) != (p.Why != "") || (p.Why == "") != (p.Remedy == "") {
+		if err != nil || p.Source == Auto || (p.Source == Off) != (p.Why != "") || (p.Why == "") != (p.Remedy == "") || (p.Why == "") != (p.Reason == "") {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}

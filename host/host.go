@@ -65,6 +65,7 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	h.Home = home(h)
 	h.Listener = s.Denials == plan.DenialsOff || sys.MayListen()
 	h.TimerSlack = sys.CallerTimerSlack()
+	h.Ignored = sys.IgnoredSignals()
 	adj, _ := sys.ReadFile("/proc/self/oom_score_adj")
 	h.OOMScore, _ = strconv.Atoi(strings.TrimSpace(adj))
 	for fd := range h.Stdio {
@@ -77,7 +78,11 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	if len(s.KeepFDs) > 0 {
 		h.Kept = make(map[int]plan.Stdio)
 		for _, fd := range s.KeepFDs {
-			h.Kept[fd] = stdio(fd)
+			// A number that the caller has not used may be one of this program's own
+			// by now, such as the socket of a systemd that obeys whoever writes there.
+			if sys.Inherited(fd) {
+				h.Kept[fd] = stdio(fd)
+			}
 		}
 	}
 	h.Jail = strconv.Itoa(h.Pid) + "-" + strconv.FormatInt(time.Now().UnixMicro(), 36) + strconv.FormatUint(started.Add(1)%36, 36)

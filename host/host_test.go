@@ -1,6 +1,36 @@
 package host
 
-import "testing"
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/plan"
+)
+
+// TestKeptIsTheCallers: --keep-fd with the number of a descriptor that procjail
+// has opened meanwhile finds none.
+func TestKeptIsTheCallers(t *testing.T) {
+	own, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	inherited, err := unix.Dup(int(own.Fd())) // without FD_CLOEXEC, as after execve(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(inherited)
+	h, err := Probe(&plan.Spec{Cgroup: cgroupdelegate.Off, KeepFDs: []int{int(own.Fd()), inherited, 1 << 15}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Kept[int(own.Fd())].Open || h.Kept[1<<15].Open || !h.Kept[inherited].Open {
+		t.Errorf("Kept = %+v, want %d alone to be open", h.Kept, inherited)
+	}
+}
 
 func TestVersion(t *testing.T) {
 	for _, tt := range []struct {

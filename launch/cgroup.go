@@ -101,9 +101,15 @@ func (r *run) moveProcesses(from int, s plan.MoveProcesses) error {
 	return sys.MoveProcesses(from, "cgroup.procs", s.To+"/cgroup.procs")
 }
 
-// moveProcess puts one process into a cgroup.
+// moveProcess puts init into a cgroup, unless that has ended: a dead process stays
+// where it was (kernel/cgroup/cgroup.c:cgroup_migrate_add_task), so that systemd
+// has not moved it either, and the kernel refuses the way from there (EACCES).
 func (r *run) moveProcess(to int, pid plan.FD) error {
-	return sys.WriteFileAt(to, "cgroup.procs", strconv.FormatInt(r.value(pid), 10))
+	err := sys.WriteFileAt(to, "cgroup.procs", strconv.FormatInt(r.value(pid), 10))
+	if err != nil && sys.PollShort(r.pidfd, 0) {
+		return nil
+	}
+	return err
 }
 
 // awaitEmpty waits until nothing lives in a cgroup. A jail that was given up has

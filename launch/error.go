@@ -17,7 +17,12 @@ type StepError struct {
 	Errno unix.Errno // 0: the call returned Got instead of Entry.Want
 	Got   int64
 	Err   error // of a program that was run: what it said
+	// Killed is what ended the process that was in the call; 0: it came back.
+	Killed unix.Signal
 }
+
+// Untold is a StepError.Killed of which nobody was told.
+const Untold = unix.Signal(-1)
 
 // Error says which step, whose, and what the kernel answered: "step 12/41
 // (init, profile strict: mounts[2]): mount_setattr(...): ENOSYS".
@@ -30,6 +35,10 @@ func (e *StepError) Error() string {
 	switch {
 	case e.Err != nil:
 		return s + e.Err.Error()
+	case e.Killed == Untold:
+		return s + "killed"
+	case e.Killed != 0:
+		return s + "killed by " + unix.SignalName(e.Killed)
 	case e.Errno != 0:
 		return s + plan.Errno(e.Errno).String()
 	}

@@ -3,7 +3,9 @@ package launch
 import (
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +24,13 @@ import (
 func TestKernelFaults(t *testing.T) {
 	kerneltest.Unprivileged(t)
 	kerneltest.Require(t, kerneltest.UserNamespaces)
+	signal.Ignore(unix.SIGHUP) // as under nohup(1)
+	defer func() {
+		// signal.Reset does not take it back.
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, unix.SIGHUP)
+		signal.Stop(c)
+	}()
 	seen, faults := map[string]bool{}, 0
 	dir := t.TempDir()
 	private := filepath.Join(dir, "private")
@@ -73,9 +82,25 @@ func TestKernelFaults(t *testing.T) {
 	}
 }
 
+// TestRootFaults makes the entries fail that are there for root as the caller only.
+func TestRootFaults(t *testing.T) {
+	kerneltest.BeginRoot(t)
+	p := strict(t, []string{"/bin/true"}, func(s *plan.Spec) { s.ID = userns.SubID })
+	n := 0
+	for i, e := range p.Entries {
+		if _, ok := e.Step.(plan.WriteMap); ok {
+			faultAt(t, p, i)
+			n++
+		}
+	}
+	if n != 2 {
+		t.Errorf("the plan writes %d maps, want 2", n)
+	}
+}
+
 // neverFaulted are the steps that none of the plans above has.
 var neverFaulted = map[string]bool{
-	"WriteMap":        true, // a root supervisor's; TestKernelRootFaults
+	"WriteMap":        true, // a root supervisor's; TestRootFaults
 	"PidfdSendSignal": true, // of the undo list
 	"Fchmod":          true, // only where a standard stream is a pipe
 	"KeepFD":          true, // only for --keep-fd
@@ -111,6 +136,10 @@ func faultAt(t *testing.T, p *plan.Plan, i int) {
 		s.Program = "/bin/false"
 		broken.Entries[i].Step = s
 		want = "exit status 1: "
+	case plan.WriteMap:
+		broken.Entries = append([]plan.Entry(nil), p.Entries...)
+		s.Map = slices.Concat(s.Map, s.Map[:1]) // which overlaps itself
+		broken.Entries[i].Step = s
 	case plan.Forward:
 		broken.Entries = append([]plan.Entry(nil), p.Entries...)
 		s.Signals = []unix.Signal{unix.SIGKILL} // nobody may handle it
@@ -121,7 +150,7 @@ func faultAt(t *testing.T, p *plan.Plan, i int) {
 		t.Fatal(err)
 	}
 	switch p.Entries[i].Step.(type) {
-	case plan.Clone3, plan.Newidmap, plan.Forward, plan.ReceiveFD:
+	case plan.Clone3, plan.Newidmap, plan.WriteMap, plan.Forward, plan.ReceiveFD:
 	default:
 		prog.ops[i] = op{nr: unix.SYS_PRCTL, args: [6]uint64{^uint64(0)}, want: -1, jump: prog.ops[i].jump}
 	}

@@ -1,10 +1,13 @@
 package launch
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -12,9 +15,32 @@ import (
 	"github.com/Emmanuel326/procjail/plan"
 )
 
+// helperTime is how long newuidmap and newgidmap may take. They ask the name
+// service, which may ask somebody over a network.
+const helperTime = 30 * time.Second
+
 // newidmaps runs the n helper programs of entries i and following, side by
-// side, and waits for all of them. The first failure is returned.
+// side, and waits for all of them. The first failure is returned. Those that do
+// not end in time are killed; and without a word where init has ended, for which
+// they work.
 func (r *run) newidmaps(i, n int) error {
+	limit := helperTime
+	if r.opt.helpers != 0 {
+		limit = r.opt.helpers
+	}
+	var stuck error // the jail was killed, and does not end
+	gone := func() bool { return r.pidfd != 0 && sys.PollShort(r.pidfd, 0) }
+	end := time.Now().Add(limit)
+	patient := func() bool {
+		if r.wake != 0 {
+			r.signals()
+		}
+		if err := r.deadlines(); err != nil {
+			stuck = err
+		}
+		return stuck == nil && !gone() && time.Now().Before(end)
+	}
+
 	started := make([]sys.Process, 0, n)
 	var first error
 	for k := range n {
@@ -28,8 +54,12 @@ func (r *run) newidmaps(i, n int) error {
 		started = append(started, p)
 	}
 	for k, p := range started {
-		said, status, err := p.Wait()
-		if err == nil && status != 0 {
+		said, status, err := p.Wait(patient)
+		switch {
+		case err != nil || status == 0:
+		case status.Signaled() && !time.Now().Before(end):
+			err = errors.New("killed, since it had not ended after " + limit.String())
+		default:
 			err = fmt.Errorf("%s: %s", statusText(status), strings.TrimSpace(said))
 		}
 		if err != nil && first == nil {
@@ -37,7 +67,10 @@ func (r *run) newidmaps(i, n int) error {
 		}
 		r.prog.board.set(i+k, int64(status))
 	}
-	return first
+	if first != nil && stuck == nil && gone() {
+		return nil // why it has ended is what there is to say
+	}
+	return cmp.Or(stuck, first)
 }
 
 func (r *run) programError(i int, err error) error {

@@ -26,7 +26,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
@@ -59,65 +58,8 @@ type Options struct {
 	// Manager returns the connection to the systemd that a plan with a
 	// StartScope asks for a scope. Run closes it.
 	Manager func() (*systemd.Manager, error)
-}
 
-// Result is how a payload ended.
-type Result struct {
-	Status unix.WaitStatus
-	Reason Reason
-	Killed bool // by the supervisor, since it did not end when it was asked to
-	Usage  Usage
-	// Cgroup is what the jail as a whole used, where HasCgroup says that it had
-	// a cgroup.
-	Cgroup    cgroupdelegate.Usage
-	HasCgroup bool
-	// Largest are the processes with the most memory when the limit on memory
-	// was last seen to be met, the largest first.
-	Largest []Process
-	// Shmem is how much was in files in memory then.
-	Shmem uint64
-	// Denied is what the policy refused, if Plan.Listener says that somebody
-	// listened.
-	Denied denial.Log
-	// Failed are the calls that the policy allows and that failed, if Options.Trace
-	// asks for them, OtherFailures how many more there were, and Blind why their
-	// results could not be seen.
-	Failed        []*Failure
-	OtherFailures uint64
-	Blind         error
-	// LeftRunning is whether other processes were there, as PID 1 saw it, when the payload
-	// ended: the end of the jail killed them. pid_namespaces(7).
-	LeftRunning bool
-	// Zombies is how many ended processes a payload that is PID 1 had not waited for
-	// when it was killed.
-	Zombies int
-	// Deaf is the signal that had asked it to end, and for which it had no handler; 0
-	// where it had one.
-	Deaf unix.Signal
-	// Full are the limited file systems of the jail that were full at the end, of a
-	// run of some length, or, where calls are traced, when one of its processes failed.
-	Full []Full
-	// Left are entries of the plan's end that failed, each a *StepError: the
-	// payload has ended as Status says, and something of the jail may be left.
-	Left []error
-	// Steps has what became of each entry of the plan, in its order, if
-	// Options.Steps asks for it, and when Run fails.
-	Steps []Step
-}
-
-// Step is what became of an entry.
-type Step struct {
-	Reached bool          // the call was made, and came back unless it was execve
-	Result  int64         // an errno is its negative
-	At      time.Duration // when it came back, since Run was called
-}
-
-// Usage is what the jail used, PID 1 and every process that it reaped.
-type Usage struct {
-	Wall, User, System time.Duration
-	MaxRSS             int64 // bytes, of the largest process
-	// Context switches: of their own accord, and when their time was over.
-	Voluntary, Involuntary int64
+	helpers time.Duration // for the programs that map ids; 0: helperTime
 }
 
 // Run makes the jail that p describes and waits until it has ended. Nothing of
@@ -147,7 +89,13 @@ func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	if err := r.supervise(); err != nil {
 		return Result{Steps: r.steps()}, err
 	}
-	return r.result()
+	res, err := r.result()
+	if err == nil {
+		if cut := r.cut(res.Status, r.word == 0); cut != nil {
+			return Result{Steps: r.steps()}, cut
+		}
+	}
+	return res, err
 }
 
 // cloneAndRun calls clone3(2) with args, with every signal blocked. In the
@@ -189,6 +137,7 @@ type run struct {
 	deaf     unix.Signal // PID 1 has no handler for that
 	listener int         // whom the filter asks; 0: nobody
 	denied   denial.Log
+	flood    flood
 	traced   tracer
 	execed   bool // the payload has made an execve
 	ended    bool // the policy has ended the payload itself
@@ -220,6 +169,11 @@ func (r *run) supervise() error {
 	}
 	if failed := r.failure(); failed != nil {
 		return failed
+	}
+	if err != nil && r.pidfd != 0 {
+		if cut := r.cut(r.undone(), true); cut != nil {
+			return cut
+		}
 	}
 	return err
 }
@@ -462,7 +416,13 @@ func (r *run) failure() error {
 	if i >= len(r.plan.Entries) {
 		return errors.New("internal error: the plan ends without execve")
 	}
-	if n := r.prog.board.outcomes[i].result; n < 0 {
+	n := r.prog.board.outcomes[i].result
+	if n == passed {
+		if lost := r.lost(i); lost != nil {
+			return lost
+		}
+	}
+	if n < 0 {
 		return r.stepError(i, unix.Errno(-n))
 	}
 	return r.stepError(i, 0)

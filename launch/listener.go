@@ -45,6 +45,7 @@ func (r *run) answer() {
 	if err := sys.ReceiveNotification(r.listener, &n); err != nil {
 		return // it was killed before it was heard
 	}
+	r.flood.count()
 	call := denial.Call{NR: n.NR, Arch: n.Arch, Args: n.Args}
 	verdict := denial.Verdict(r.plan.Filter, call)
 	pid := int(n.Pid)
@@ -66,7 +67,7 @@ func (r *run) answer() {
 	errno := unix.Errno(verdict & unix.SECCOMP_RET_DATA)
 	if verdict&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_KILL_PROCESS {
 		errno = unix.ENOSYS
-		r.ended = killed(pid) == r.plan.Payload || r.ended
+		r.ended = r.killed(&n) == r.plan.Payload || r.ended
 	}
 	if r.opt.Trace && call.Name() == "clone3" {
 		r.traced.withoutClone3(pid, call)
@@ -78,12 +79,66 @@ func (r *run) answer() {
 	}
 }
 
+// flood bounds what a payload can make the supervisor do, which runs outside the
+// jail's limits: after many calls in a short time it hears no more of them until
+// that is over, and who makes them waits.
+type flood struct {
+	began time.Time // of the window
+	calls int       // in it
+	until time.Time // 0: it hears
+}
+
+// At most that many calls in that time are heard: at some microseconds each, a
+// fraction of one processor.
+const (
+	floodWindow = 100 * time.Millisecond
+	floodCalls  = 4000
+)
+
+// heard is the listener, or 0 while a flood is waited out.
+func (r *run) heard() int {
+	f := &r.flood
+	if !f.until.IsZero() {
+		if time.Now().Before(f.until) {
+			return 0
+		}
+		f.until = time.Time{}
+	}
+	return r.listener
+}
+
+// count notes that a call was heard.
+func (f *flood) count() {
+	if f.calls++; f.calls == 1 {
+		f.began = time.Now()
+		return
+	}
+	if f.calls%64 != 0 {
+		return
+	}
+	switch passed := time.Since(f.began); {
+	case passed >= floodWindow:
+		f.calls = 0
+	case f.calls >= floodCalls:
+		f.calls, f.until = 0, f.began.Add(floodWindow)
+	}
+}
+
 // killed ends the process of a thread as the policy's own answer would, and
-// returns its id inside.
-func killed(tid int) int {
-	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
+// returns its id inside. The id may have gone to another process by now: what the
+// pidfd is of is the caller's if its notification still stands.
+func (r *run) killed(n *sys.Notification) int {
+	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(int(n.Pid)) + "/status")
 	tgid, err := strconv.Atoi(field(status, "Tgid"))
 	if err != nil {
+		return 0
+	}
+	pidfd, err := sys.PidfdOpen(tgid)
+	if err != nil {
+		return 0
+	}
+	defer sys.Close(pidfd)
+	if !sys.NotificationValid(r.listener, n.ID) {
 		return 0
 	}
 	sig := unix.SIGSYS
@@ -92,7 +147,7 @@ func killed(tid int) int {
 			sig = unix.SIGKILL
 		}
 	}
-	_ = sys.Tgkill(tgid, tid, sig)
+	_ = sys.PidfdSendSignal(pidfd, sig)
 	return inside(status)
 }
 

@@ -8,9 +8,70 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
+
+// Result is how a payload ended.
+type Result struct {
+	Status unix.WaitStatus
+	Reason Reason
+	Killed bool // by the supervisor, since it did not end when it was asked to
+	Usage  Usage
+	// Cgroup is what the jail as a whole used, where HasCgroup says that it had
+	// a cgroup.
+	Cgroup    cgroupdelegate.Usage
+	HasCgroup bool
+	// Largest are the processes with the most memory when the limit on memory
+	// was last seen to be met, the largest first.
+	Largest []Process
+	// Shmem is how much was in files in memory then.
+	Shmem uint64
+	// Denied is what the policy refused, if Plan.Listener says that somebody
+	// listened.
+	Denied denial.Log
+	// Failed are the calls that the policy allows and that failed, if Options.Trace
+	// asks for them, OtherFailures how many more there were, and Blind why their
+	// results could not be seen.
+	Failed        []*Failure
+	OtherFailures uint64
+	Blind         error
+	// LeftRunning is whether other processes were there, as PID 1 saw it, when the payload
+	// ended: the end of the jail killed them. pid_namespaces(7).
+	LeftRunning bool
+	// Zombies is how many ended processes a payload that is PID 1 had not waited for
+	// when it was killed.
+	Zombies int
+	// Deaf is the signal that had asked it to end, and for which it had no handler; 0
+	// where it had one.
+	Deaf unix.Signal
+	// Full are the limited file systems of the jail that were full at the end, of a
+	// run of some length, or, where calls are traced, when one of its processes failed.
+	Full []Full
+	// Left are entries of the plan's end that failed, each a *StepError: the
+	// payload has ended as Status says, and something of the jail may be left.
+	Left []error
+	// Steps has what became of each entry of the plan, in its order, if
+	// Options.Steps asks for it, and when Run fails.
+	Steps []Step
+}
+
+// Step is what became of an entry.
+type Step struct {
+	Reached bool          // the call was made, and came back unless it was execve
+	Result  int64         // an errno is its negative
+	At      time.Duration // when it came back, since Run was called
+}
+
+// Usage is what the jail used, PID 1 and every process that it reaped.
+type Usage struct {
+	Wall, User, System time.Duration
+	MaxRSS             int64 // bytes, of the largest process
+	// Context switches: of their own accord, and when their time was over.
+	Voluntary, Involuntary int64
+}
 
 // result reads how the payload ended: from the eventfd that PID 1 wrote, or,
 // where the payload was PID 1 or PID 1 was killed, from waitid(2).
@@ -114,7 +175,7 @@ func (res *Result) reason(cpuTime time.Duration) Reason {
 		return OOM
 	case res.Cgroup.PidsDenied > 0 && s != 0:
 		return Pids
-	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime*9/10: // rusage counts finer than the limit
+	case s.Signaled() && cpuTime > 0 && (killed || s.Signal() == unix.SIGXCPU) && res.Usage.User+res.Usage.System >= cpuTime/2: // the limit counts whole ticks, and rusage what ran of them
 		return CPUTime
 	case s.Signaled() && s.Signal() == unix.SIGSYS:
 		return Seccomp

@@ -59,7 +59,7 @@ func (r *run) await() error {
 	}
 	r.status = r.known(r.plan.Status)
 	for {
-		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.listener}, r.wait())
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.heard()}, r.wait())
 		if ended {
 			return nil
 		}
@@ -90,7 +90,7 @@ func (r *run) quiet() bool {
 // wait is the time until the next deadline; negative for none.
 func (r *run) wait() time.Duration {
 	next := time.Duration(-1)
-	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt} {
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt, r.flood.until} {
 		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
 			next = max(d, 0)
 		}
@@ -266,6 +266,7 @@ func (r *run) stops() {
 		return
 	}
 	stops := r.say(n)
+	r.mayStop = r.mayStop || r.came(unix.SIGTSTP) > 0 // its handler may have yet to wake this loop
 	if stops == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}

@@ -116,13 +116,20 @@ func (r *run) directed(fd, mode int) int {
 // awaitMessage waits until there is a message on a socket, or its other end is
 // closed. Meanwhile it does what cannot wait.
 func (r *run) awaitMessage(socket int) error {
+	if r.alone() && r.quiet() && sys.PollShortly(socket, 0) {
+		return nil
+	}
+	r.status = r.known(r.plan.Status)
 	for {
-		ended, _, ready := sys.Poll(r.pidfd, -1, [3]int{r.wake, socket}, r.wait())
+		ended, _, ready := sys.Poll(r.pidfd, -1, [3]int{r.wake, socket, r.status}, r.wait())
 		if ended || ready[1] {
 			return nil
 		}
 		if ready[0] {
 			r.signals()
+		}
+		if ready[2] { // the payload, before it has sent anything
+			r.stops()
 		}
 		if err := r.deadlines(); err != nil {
 			return err

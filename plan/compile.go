@@ -113,7 +113,7 @@ func (c *compiler) write(file, data string) {
 func (c *compiler) kernel() error {
 	if c.host.Major < 5 || c.host.Major == 5 && c.host.Minor < 14 {
 		return refuse("procjail", "this kernel is "+c.host.Release+"; 5.14 is the oldest that it works on",
-			"use a newer kernel")
+			"use a newer kernel").as(KernelOld)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (c *compiler) placeCgroup() error {
 		r := refuse("--cgroup "+c.spec.Cgroup.String(), err.Error(), "")
 		var e *cgroupdelegate.Error
 		if errors.As(err, &e) {
-			r.Remedy = e.Remedy
+			r.as(string(e.Reason)).Remedy = e.Remedy
 		}
 		return r
 	}

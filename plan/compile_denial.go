@@ -59,7 +59,7 @@ func (c *compiler) listenerSocket() {
 func (c *compiler) filter() {
 	f, w := c.spec.Filter, &c.watch
 	if w.program == nil {
-		c.add(SetFilter{f.Name, f.Program, f.Flags})
+		c.add(SetFilter(f))
 		return
 	}
 	// One thread loads it, and SECCOMP_FILTER_FLAG_TSYNC, which would return a

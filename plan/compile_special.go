@@ -15,7 +15,7 @@ import (
 func CoveredProc(covered []string) *Refusal {
 	return refuse("a /proc of the jail's own",
 		"this /proc is covered at "+strings.Join(covered, ", ")+", and the kernel gives no new proc to whoever cannot see all of the old one (mount_too_revealing)",
-		"start the container around procjail with an unmasked /proc: docker run --security-opt systempaths=unconfined, Kubernetes procMount: Unmasked")
+		"start the container around procjail with an unmasked /proc: docker run --security-opt systempaths=unconfined, Kubernetes procMount: Unmasked").as(ProcMasked)
 }
 
 // proc mounts a proc(5) that shows the jail's processes only.

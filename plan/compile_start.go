@@ -11,6 +11,7 @@ import (
 // clone compiles the supervisor's part: what init inherits, and init itself.
 func (c *compiler) clone() error {
 	c.stage = Supervisor
+	passed := c.signals()
 	c.alive = c.get(PidfdOpen{c.host.Pid})
 	if c.spec.Init == profiles.PID1Init {
 		c.status = c.get(Eventfd{unix.EFD_NONBLOCK})
@@ -46,7 +47,7 @@ func (c *compiler) clone() error {
 	c.pid = c.get(Clone3{Flags: born | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd, Cgroup: c.cgroup.leaf})
 	c.add(SignalMask{})
 	if c.spec.Forward {
-		c.add(Forward{forwarded, c.heldSignal(), c.pidfd})
+		c.add(Forward{passed, c.heldSignal(), c.pidfd})
 	}
 	c.closeOtherEnds()
 	c.closeKept()
@@ -105,6 +106,25 @@ var forwarded = func() []unix.Signal {
 	}
 	return list
 }()
+
+// signals tells those that are passed on from those that were ignored when the
+// supervisor was started: they stay so, for the payload too, which inherits that
+// as from any program (CLONE_CLEAR_SIGHAND leaves it, clone(2)). The Go runtime has
+// a handler of its own for most of them by now.
+func (c *compiler) signals() []unix.Signal {
+	if !c.spec.Forward {
+		return nil
+	}
+	var passed []unix.Signal
+	for _, sig := range forwarded {
+		if c.host.Ignored&(1<<(sig-1)) != 0 {
+			c.add(Ignore{sig})
+		} else {
+			passed = append(passed, sig)
+		}
+	}
+	return passed
+}
 
 // one is what an eventfd is woken with: the number 1.
 var one = func() []byte { s := newStruct(8); s.u64(0, 1); return s }()

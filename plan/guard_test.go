@@ -41,6 +41,25 @@ func TestKeepsToItself(t *testing.T) {
 	}
 }
 
+// TestWhoseID: a payload of root's has an id of its own without a range, and lacks
+// nothing; one of alice's without a range has hers.
+func TestWhoseID(t *testing.T) {
+	for name, tt := range map[string]struct {
+		host *plan.Host
+		want plan.Note
+	}{
+		"root":  {plantest.Root(), plan.Note{Text: "the payload is host uid 1878982656: no subordinate user ids for root in /etc/subuid"}},
+		"alice": {plantest.NoSubordinate(), plan.Note{Feature: plan.FeatureSubID, Text: "the payload runs under your own id: no subordinate user ids for alice in /etc/subuid"}},
+	} {
+		spec := strict()
+		plantest.Look(spec, tt.host)
+		p := compile(t, spec, tt.host)
+		if !slices.Contains(p.Notes, tt.want) {
+			t.Errorf("%s: notes %q, want %q", name, p.Notes, tt.want)
+		}
+	}
+}
+
 // TestSession: the payload is never in its caller's session, and never has its
 // caller's terminal unless that was asked for.
 func TestSession(t *testing.T) {

@@ -89,6 +89,11 @@ type Host struct {
 	OOMScore   int   // oom_score_adj of the supervisor, proc(5)
 	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
 
+	// Ignored are the signals that were ignored when the supervisor's program was
+	// started, bit n-1 for signal n: nohup(1) does that to SIGHUP, a shell without
+	// job control to SIGINT and SIGQUIT of what it starts in the background.
+	Ignored uint64
+
 	Stdio    [3]Stdio
 	Kept     map[int]Stdio // what Spec.KeepFDs are
 	Terminal Terminal      // of the first standard stream that is one

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Render writes what a start rests on and what it does, as --dry-run prints
@@ -43,7 +45,7 @@ func (e Entry) origin() string {
 
 func (h *Host) facts() []string {
 	c := h.Caller
-	return []string{
+	list := []string{
 		"linux " + h.Release + " " + h.Arch,
 		fmt.Sprintf("caller %s, uid %d, gid %d, %d supplementary groups", c.Name(), c.UID, c.GID, h.Groups),
 		"subordinate user ids: " + fmt.Sprint(c.SubUIDs.Ranges),
@@ -57,6 +59,20 @@ func (h *Host) facts() []string {
 		"covered in /proc: " + orNone(strings.Join(h.ProcCovered, " ")),
 		"command: " + orNone(h.Program.Path),
 	}
+	if ignored := h.ignored(); len(ignored) > 0 {
+		list = append(list, "ignored when procjail was started: "+signals(ignored))
+	}
+	return list
+}
+
+func (h *Host) ignored() []unix.Signal {
+	var list []unix.Signal
+	for sig := unix.Signal(1); sig <= 64; sig++ {
+		if h.Ignored&(1<<(sig-1)) != 0 {
+			list = append(list, sig)
+		}
+	}
+	return list
 }
 
 func orNone(s string) string {

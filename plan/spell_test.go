@@ -147,6 +147,7 @@ var spellings = []struct {
 		plan.Forward{Signals: []unix.Signal{unix.SIGTERM, unix.SIGCONT, 34, 35, 36, 64}, Pidfd: fd0},
 		`rt_sigaction(SIGTERM|SIGCONT|34...36|64, {sa_handler=pidfd_send_signal(fd0), sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}, NULL, 8)`,
 	},
+	{plan.Ignore{Signal: unix.SIGHUP}, `rt_sigaction(SIGHUP, {sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}, NULL, 8)`},
 	{
 		plan.Forward{Signals: []unix.Signal{unix.SIGTERM}, Held: unix.SIGTERM, Pidfd: fd0},
 		`rt_sigaction(SIGTERM, {sa_handler=pidfd_send_signal(fd0) but for SIGTERM, sa_mask=~[], sa_flags=SA_ONSTACK|SA_RESTART|SA_SIGINFO}, NULL, 8)`,

@@ -276,6 +276,19 @@ func (s Forward) Write(w Writer) {
 	w.Int(8)
 }
 
+// Ignore is rt_sigaction(2) with SIG_IGN.
+type Ignore struct{ Signal unix.Signal }
+
+func (s Ignore) Write(w Writer) {
+	w.Call("rt_sigaction", unix.SYS_RT_SIGACTION)
+	w.Symbol(uint64(s.Signal), signals([]unix.Signal{s.Signal}))
+	act := newStruct(32) // struct kernel_sigaction: the handler is first
+	act.u64(0, 1)
+	w.Struct(act, func() string { return "{sa_handler=SIG_IGN, sa_mask=[], sa_flags=0}" })
+	w.Null()
+	w.Int(8)
+}
+
 // signals names a list of them, a run of those in real time by its ends.
 func signals(list []unix.Signal) string {
 	var b strings.Builder
@@ -366,6 +379,7 @@ func (PidfdSendSignal) sealed() {}
 func (Waitid) sealed()          {}
 func (SignalMask) sealed()      {}
 func (Forward) sealed()         {}
+func (Ignore) sealed()          {}
 func (Reap) sealed()            {}
 func (Exit) sealed()            {}
 func (Setsid) sealed()          {}

@@ -57,6 +57,7 @@ type Failure struct {
 	Stage   string `json:"stage,omitempty"`
 	Call    string `json:"call,omitempty"`
 	Errno   string `json:"errno,omitempty"`
+	CauseID string `json:"cause_id,omitempty"` // of the cause in docs/failures.md, or "unknown"
 	Cause   string `json:"cause"`
 	Remedy  string `json:"remedy,omitempty"`
 }
@@ -64,10 +65,11 @@ type Failure struct {
 // Step is an entry of the plan, and what became of it.
 type Step struct {
 	Stage  string   `json:"stage"`
-	Call   string   `json:"call"`              // in the syntax of strace(1)
-	From   string   `json:"from,omitempty"`    // the profile line or option
-	Result *int64   `json:"result,omitempty"`  // an errno is its negative; left out: it was not made
-	At     *float64 `json:"seconds,omitempty"` // when it came back, since the start
+	Call   string   `json:"call"`                   // in the syntax of strace(1)
+	From   string   `json:"from,omitempty"`         // the profile line or option
+	Result *int64   `json:"result,omitempty"`       // an errno is its negative; left out: it was not made
+	At     *float64 `json:"seconds,omitempty"`      // when it came back, since the start
+	Took   *float64 `json:"took_seconds,omitempty"` // since the one before of its stage came back
 }
 
 // State is the payload as the kernel shows it just before its first execve(2).

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 	"github.com/Emmanuel326/procjail/seccomp/entry"
 )
 
@@ -207,9 +208,7 @@ func requestLength(t *testing.T, raw []byte) int {
 
 func chown(t *testing.T, path string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("chown(2) to another user needs CAP_CHOWN: euid is ", os.Geteuid())
-	}
+	kerneltest.Privileged(t)
 	if err := os.Chown(path, 12345, -1); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
 // newNamespace starts a process that waits in a user namespace with no maps and returns its /proc directory.
@@ -31,11 +33,9 @@ func newNamespace(t *testing.T) string {
 	return "/proc/" + strconv.Itoa(cmd.Process.Pid)
 }
 
-// TestValidateIsTheKernels writes each map of the table as root, who may map every id: what is left is the form.
-func TestValidateIsTheKernels(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skipf("writing any map needs CAP_SETUID: euid is %d, want 0", os.Geteuid())
-	}
+// TestRootValidateIsTheKernels writes each map of the table as root, who may map every id: what is left is the form.
+func TestRootValidateIsTheKernels(t *testing.T) {
+	kerneltest.Privileged(t)
 	for _, tt := range validateCases {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := newNamespace(t)

@@ -84,8 +84,8 @@ func (p Process) Descriptor(n int) (name string, held uint64) {
 
 // Room calls statfs(2).
 func (p Process) Room(name string) (size, free uint64) {
-	size, free, _ = sys.Space(p.dir() + "/root" + name)
-	return size, free
+	s, _ := sys.FileSystemSpace(p.dir() + "/root" + name)
+	return s.Blocks, s.Free
 }
 
 // Inotify is Instances.

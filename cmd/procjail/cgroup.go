@@ -9,11 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/host"
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/internal/units"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
@@ -37,6 +36,10 @@ func (m *manager) connect(f cgroupdelegate.Facts) {
 		return
 	}
 	m.get = sync.OnceValues(func() (*systemd.Manager, error) {
+		const enough = 8 // the runtime's two, the socket, and what else is open meanwhile
+		if err := sys.SpareDescriptors(enough); err != nil {
+			return nil, err
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), dialTime)
 		defer cancel()
 		return systemd.Dial(ctx, host.Managers(f.Manager))
@@ -67,58 +70,6 @@ func withoutCgroup(spec *plan.Spec, err error) bool {
 		return true
 	}
 	return false
-}
-
-// explainCgroup looks at what became of the steps of a cgroup.
-func explainCgroup(e *launch.StepError, h *plan.Host, p *plan.Plan) finding {
-	f := h.Cgroup
-	var d *systemd.Error
-	switch s := e.Entry.Step.(type) {
-	case plan.StartScope, plan.AwaitScope:
-		switch {
-		case errors.As(e.Err, &d) && d.Name == systemd.AccessDenied:
-			return finding{cause: "systemd refuses a scope to this account", remedy: "--cgroup off"}
-		case errors.As(e.Err, &d) && d.Result == "failed":
-			return finding{cause: "systemd could not move procjail into the scope: journalctl --user -u '" + cgroupdelegate.Prefix + "*' has why", remedy: "--cgroup off"}
-		case errors.Is(e.Err, context.DeadlineExceeded):
-			return finding{cause: "systemd is there and does not answer", remedy: "systemctl --user is-system-running, or --cgroup off"}
-		case errors.Is(e.Err, unix.ECONNREFUSED), errors.Is(e.Err, unix.ENOENT):
-			return finding{cause: "nobody listens on " + f.Manager.Socket + ": systemd has ended", remedy: "log in again, or --cgroup off"}
-		}
-		return finding{cause: "systemd's own words are above", remedy: "--cgroup off"}
-	case plan.Clone, plan.Clone3:
-		for _, l := range p.Limits {
-			if l.Name == "pids" && l.By == "cgroup" && errors.Is(e, unix.EAGAIN) {
-				return finding{cause: "the jail's limit is " + l.Value + " processes and threads; PID 1, what makes the network, and the payload are three", remedy: "--pids 3, or more"}
-			}
-		}
-	case plan.OpenCgroup:
-		return finding{cause: "the cgroup that systemd made cannot be opened", remedy: "--cgroup off"}
-	case plan.MoveProcesses:
-		return finding{cause: "a process in this cgroup cannot be moved to its child", remedy: "--cgroup systemd or off"}
-	case plan.Write:
-		file := written(p, s.FD)
-		switch {
-		case file == "":
-		case file == "cgroup.subtree_control" && errors.Is(e, unix.ENOENT):
-			return finding{cause: "a controller of \"" + string(s.Data) + "\" is not in cgroup.controllers there, though systemd's manager has it", remedy: "--cgroup off, or fewer limits"}
-		case file == "cgroup.subtree_control" && errors.Is(e, unix.EBUSY):
-			return finding{cause: "a process has come to this cgroup meanwhile, and one with processes of its own enables no controller", remedy: "try again, or --cgroup systemd"}
-		case errors.Is(e, unix.EINVAL), errors.Is(e, unix.ERANGE), errors.Is(e, unix.ENODEV):
-			return finding{cause: "the kernel takes no \"" + string(s.Data) + "\" for " + file, remedy: "another value for that limit"}
-		}
-	}
-	return finding{}
-}
-
-// written is the file of a cgroup behind a descriptor of the supervisor's.
-func written(p *plan.Plan, fd plan.FD) string {
-	for _, e := range p.Entries {
-		if o, ok := e.Step.(plan.Openat); ok && e.Out == fd && e.Stage == plan.Supervisor && o.Dir != plan.AtFDCWD {
-			return o.Path
-		}
-	}
-	return ""
 }
 
 // sayCgroup prints what the limits of the jail did to the payload.

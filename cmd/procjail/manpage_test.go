@@ -139,7 +139,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 }
 
 // ofSubcommands are options of theirs.
-var ofSubcommands = []string{"fix", "json"}
+var ofSubcommands = []string{"fix", "json", "list"}
 
 // TestNoOtherOptionIsNamed: also in running text and in examples.
 func TestNoOtherOptionIsNamed(t *testing.T) {

@@ -41,6 +41,7 @@ type options struct {
 	require    []string
 	allow      []string
 	overlays   []string // where the changes of --overlay are kept
+	noted      []string // which a second start, without a cgroup, need not say again
 	done       bool     // --help or --version has been answered
 }
 

@@ -90,9 +90,11 @@ func (o *options) degraded(p *plan.Plan) int {
 		return 0
 	}
 	for _, n := range p.Notes {
-		if n.Feature == "" || !slices.Contains(o.allow, string(n.Feature)) {
-			say("note", n.Text)
+		if n.Feature != "" && slices.Contains(o.allow, string(n.Feature)) || slices.Contains(o.noted, n.Text) {
+			continue
 		}
+		o.noted = append(o.noted, n.Text)
+		say("note", n.Text)
 	}
 	return 0
 }
@@ -189,6 +191,7 @@ func dryRun(h *plan.Host, p *plan.Plan) int {
 var subcommands = map[string]func([]string) int{
 	"profile": profileCommand,
 	"doctor":  doctor,
+	"explain": explain,
 	"version": func([]string) int { fmt.Println("procjail", version); return 0 },
 	"help":    func([]string) int { fmt.Print(usage); return 0 },
 }

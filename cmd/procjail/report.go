@@ -57,7 +57,7 @@ func (o *options) failed(err error) int {
 	o.report.Error = &report.Failure{Message: err.Error(), Cause: err.Error()}
 	var r *plan.Refusal
 	if errors.As(err, &r) {
-		o.report.Error.Cause, o.report.Error.Remedy = r.Cause, r.Remedy
+		o.report.Error.CauseID, o.report.Error.Cause, o.report.Error.Remedy = r.ID, r.Cause, r.Remedy
 	}
 	return fail(err)
 }
@@ -71,7 +71,7 @@ func (o *options) failedStep(err error, h *plan.Host, p *plan.Plan) int {
 	f, code := failStep(e, h, p)
 	o.report.Error = &report.Failure{
 		Message: e.Error(), Step: e.Index + 1, Steps: e.Total, Stage: e.Entry.Stage.String(), Call: plan.Spell(e.Entry.Step),
-		Cause: f.cause, Remedy: f.remedy,
+		CauseID: f.ID, Cause: f.Cause, Remedy: f.Remedy,
 	}
 	if e.Errno != 0 {
 		o.report.Error.Errno = plan.Errno(e.Errno).String()
@@ -85,11 +85,13 @@ func (o *options) steps(p *plan.Plan, list []launch.Step) {
 		return
 	}
 	o.report.Plan = make([]report.Step, len(p.Entries))
+	before := make(map[plan.Stage]time.Duration)
 	for i, e := range p.Entries {
 		s := report.Step{Stage: e.Stage.String(), Call: withoutValues(e).String(), From: e.From}
 		if i < len(list) && list[i].Reached {
-			at := list[i].At.Seconds()
-			s.Result, s.At = &list[i].Result, &at
+			at, took := list[i].At.Seconds(), max(list[i].At-before[e.Stage], 0).Seconds()
+			s.Result, s.At, s.Took = &list[i].Result, &at, &took
+			before[e.Stage] = list[i].At
 		}
 		o.report.Plan[i] = s
 	}

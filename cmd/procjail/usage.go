@@ -4,6 +4,7 @@ package main
 const usage = `usage: procjail [options] [--] COMMAND [ARG...]
        procjail profile list | show NAME | check FILE
        procjail doctor [--json] [--fix]
+       procjail explain [--list | ID | CALL ERRNO] [<FILE]
        procjail version | help
 
 Runs COMMAND in namespaces of its own, with no capability, behind a seccomp

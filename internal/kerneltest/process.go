@@ -2,6 +2,7 @@ package kerneltest
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -55,11 +56,23 @@ func NobodyLeft(t testing.TB, after ...string) {
 			return
 		case err == unix.EINTR || pid > 0:
 		case time.Now().After(deadline):
-			t.Fatalf("%sprocesses are left: %v", strings.Join(append(after, ""), ": "), Children(os.Getpid()))
+			t.Fatalf("%sprocesses are left: %s", strings.Join(append(after, ""), ": "), strings.Join(names(Children(os.Getpid())), ", "))
 		default:
 			time.Sleep(200 * time.Microsecond)
 		}
 	}
+}
+
+// names says of each process what it is, its state and what it waits in.
+func names(pids []int) []string {
+	var list []string
+	for _, pid := range pids {
+		dir := fmt.Sprintf("/proc/%d/", pid)
+		line, _ := os.ReadFile(dir + "cmdline")
+		wchan, _ := os.ReadFile(dir + "wchan")
+		list = append(list, fmt.Sprintf("%d %q in state %s (%s)", pid, strings.ReplaceAll(string(line), "\x00", " "), Stat(pid)[0], wchan))
+	}
+	return list
 }
 
 // Descriptors is how many this process has open.

@@ -89,6 +89,18 @@ func Begin(t testing.TB, features ...Feature) {
 	Clean(t)
 }
 
+// BeginRoot is Begin for a test of jails that root calls. Root's other processes
+// come and go on a host, so that of what a jail could leave it looks for processes.
+func BeginRoot(t testing.TB) {
+	t.Helper()
+	Privileged(t)
+	Require(t, UserNamespaces)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(os.NewSyscallError("prctl", err))
+	}
+	t.Cleanup(func() { NobodyLeft(t) })
+}
+
 // Identities are the two ways in which a payload can be somebody: --id.
 var Identities = []string{"subid", "self"}
 
@@ -111,13 +123,30 @@ func EachID(t *testing.T, f func(t *testing.T, id string)) {
 	}
 }
 
+// Privileged skips a test of what root alone may do, unless PROCJAIL_REQUIRE has
+// "root": test/run runs the tests whose names begin with TestRoot a second time, as
+// root.
+func Privileged(t testing.TB) {
+	t.Helper()
+	if uid := os.Geteuid(); uid != 0 {
+		text := fmt.Sprintf("probed geteuid(2), found: %d; test/run runs it as root", uid)
+		if required("root") {
+			t.Fatal(text)
+		}
+		t.Skip(text)
+	}
+}
+
 func missing(t testing.TB, feature Feature, text string) {
 	t.Helper()
-	required := strings.Split(os.Getenv("PROCJAIL_REQUIRE"), ",")
-	if slices.Contains(required, string(feature)) || slices.Contains(required, "all") {
+	if required(string(feature)) || required("all") {
 		t.Fatalf("%s (PROCJAIL_REQUIRE has it)", text)
 	}
 	t.Skip(text)
+}
+
+func required(word string) bool {
+	return slices.Contains(strings.Split(os.Getenv("PROCJAIL_REQUIRE"), ","), word)
 }
 
 func lookPath(names ...string) error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 
@@ -21,6 +22,13 @@ const VictimWord = "victim"
 func Main(m *testing.M, victim func(act string, args []string) int) int {
 	if len(os.Args) > 2 && os.Args[1] == VictimWord {
 		return victim(os.Args[2], os.Args[3:])
+	}
+	// What was ignored for the tests would be for every jail. A program starts with
+	// the default for what its parent handles.
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	return m.Run()
 }

@@ -255,15 +255,6 @@ func OpenPath(path string) (int, error) {
 	return Openat(unix.AT_FDCWD, path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
-// Space calls statfs(2): the bytes of the file system there, and those that are free.
-func Space(path string) (size, free uint64, err error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(path, &s); err != nil {
-		return 0, 0, &os.PathError{Op: "statfs", Path: path, Err: err}
-	}
-	return s.Blocks * uint64(s.Bsize), s.Bavail * uint64(s.Bsize), nil
-}
-
 // Room calls fstatfs(2): how large the file system is in bytes and in inodes, and
 // whether nothing is left of either.
 func Room(fd int) (size uint64, noRoom bool, inodes uint64, noInodes bool) {

@@ -32,11 +32,17 @@ func Clocks() (monotonic, boottime int64, err error) {
 // LandlockABI calls landlock_create_ruleset(2) for its version; 0 where
 // Landlock is not built in or not enabled.
 func LandlockABI() int {
-	n, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	n, e := LandlockVersion()
 	if e != 0 {
 		return 0
 	}
-	return int(n)
+	return n
+}
+
+// LandlockVersion is LandlockABI with the errno.
+func LandlockVersion() (int, unix.Errno) {
+	n, _, e := unix.RawSyscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	return int(n), e
 }
 
 // NoNewPrivs calls prctl(2) PR_GET_NO_NEW_PRIVS.
@@ -86,6 +92,13 @@ func OpenMode(fd int) (mode int, path bool, err error) {
 		return 0, false, os.NewSyscallError("fcntl", err)
 	}
 	return n & unix.O_ACCMODE, n&unix.O_PATH != 0, nil
+}
+
+// Inherited tells by fcntl(2) F_GETFD whether a descriptor came through execve(2):
+// whatever this program opens itself has FD_CLOEXEC.
+func Inherited(fd int) bool {
+	n, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && n&unix.FD_CLOEXEC == 0
 }
 
 // Readable calls faccessat2(2) with the effective ids.

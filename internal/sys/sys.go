@@ -7,7 +7,6 @@ package sys
 import (
 	"os"
 	"runtime"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -112,6 +111,20 @@ func Eventfd() (int, error) {
 	return fd, os.NewSyscallError("eventfd2", err)
 }
 
+// SpareDescriptors tells by eventfd2(2) whether n more descriptors can be opened.
+// The Go runtime ends the whole process where it cannot open its own two
+// (runtime/netpoll_epoll.go), which it does at the first timer or socket.
+func SpareDescriptors(n int) error {
+	for range n {
+		fd, err := Eventfd()
+		if err != nil {
+			return err
+		}
+		defer Close(fd)
+	}
+	return nil
+}
+
 // WriteEventfd calls write(2) on an eventfd, which wakes who reads it.
 func WriteEventfd(fd int) error {
 	one := uint64(1)
@@ -122,9 +135,10 @@ func WriteEventfd(fd int) error {
 // Kill calls kill(2).
 func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
 
-// Tgkill calls tgkill(2).
-func Tgkill(tgid, tid int, sig unix.Signal) error {
-	return os.NewSyscallError("tgkill", unix.Tgkill(tgid, tid, sig))
+// PidfdOpen calls pidfd_open(2) for a process.
+func PidfdOpen(pid int) (int, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	return fd, os.NewSyscallError("pidfd_open", err)
 }
 
 // Raise calls tgkill(2) for the calling thread: what the signal does is done when
@@ -150,60 +164,6 @@ func ReadEventfd(fd int) (uint64, error) {
 			return 0, nil
 		}
 		return 0, os.NewSyscallError("read", err)
-	}
-}
-
-// Process is a program that Start has started.
-type Process struct {
-	Pid  int
-	said int // the pipe behind its standard output and error
-}
-
-// Start runs a program by fork and execve(2), with nothing on standard input
-// and a pipe as standard output and error. It does without os.StartProcess,
-// which first forks once more to find out how to wait.
-func Start(path string, argv, env []string) (Process, error) {
-	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return Process{}, os.NewSyscallError("pipe2", err)
-	}
-	defer unix.Close(p[1])
-	null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		unix.Close(p[0])
-		return Process{}, &os.PathError{Op: "open", Path: "/dev/null", Err: err}
-	}
-	defer unix.Close(null)
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
-		Dir: "/", Env: env, Files: []uintptr{uintptr(null), uintptr(p[1]), uintptr(p[1])},
-	})
-	if err != nil {
-		unix.Close(p[0])
-		return Process{}, &os.PathError{Op: "execve", Path: path, Err: err}
-	}
-	return Process{pid, p[0]}, nil
-}
-
-// Wait reads what the program says, up to 4 KiB, until it has ended.
-func (p Process) Wait() (said string, status unix.WaitStatus, err error) {
-	defer unix.Close(p.said)
-	buf := make([]byte, 4096)
-	n := 0
-	for n < len(buf) {
-		k, err := unix.Read(p.said, buf[n:])
-		if err == unix.EINTR {
-			continue
-		}
-		if k <= 0 {
-			break
-		}
-		n += k
-	}
-	for {
-		_, err := unix.Wait4(p.Pid, &status, 0, nil)
-		if err != unix.EINTR {
-			return string(buf[:n]), status, os.NewSyscallError("wait4", err)
-		}
 	}
 }
 

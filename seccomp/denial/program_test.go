@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/bpftest"
 	"github.com/Emmanuel326/procjail/seccomp"
 	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
@@ -21,36 +22,16 @@ const (
 	errnoR = uint32(unix.SECCOMP_RET_ERRNO)
 )
 
-// machine is golang.org/x/net/bpf's, which shares no code with this package. It
-// loads big-endian, as from a network packet.
+// machine is one that shares no code with this package.
 func machine(t testing.TB, program []byte) func(denial.Call) uint32 {
 	t.Helper()
-	var list []bpf.Instruction
+	var list []bpf.RawInstruction
 	for i := 0; i < len(program); i += 8 {
 		b := program[i:]
-		list = append(list, bpf.RawInstruction{
-			Op: binary.NativeEndian.Uint16(b), Jt: b[2], Jf: b[3], K: binary.NativeEndian.Uint32(b[4:]),
-		}.Disassemble())
+		list = append(list, bpf.RawInstruction{Op: binary.NativeEndian.Uint16(b), Jt: b[2], Jf: b[3], K: binary.NativeEndian.Uint32(b[4:])})
 	}
-	vm, err := bpf.NewVM(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(c denial.Call) uint32 {
-		words := [16]uint32{uint32(c.NR), c.Arch}
-		for i, a := range c.Args {
-			words[4+2*i], words[5+2*i] = uint32(a), uint32(a>>32)
-		}
-		var packet [64]byte
-		for i, w := range words {
-			binary.BigEndian.PutUint32(packet[4*i:], w)
-		}
-		n, err := vm.Run(packet[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return uint32(n)
-	}
+	m := bpftest.New(t, list)
+	return func(c denial.Call) uint32 { return m.Run(bpftest.Call(c.Arch, uint32(c.NR), c.Args[:]...)) }
 }
 
 // calls are of every number and its neighbours, from three ABIs, with arguments

@@ -37,6 +37,8 @@ var bans = []struct {
 	{[]string{"plan"}, nil, "time", "a plan that knows the time is not the same plan twice"},
 	{[]string{"plan"}, nil, "./internal/sys", "Compile makes no system call"},
 	{[]string{"plan"}, nil, "./launch", "launch carries out what plan says, never the other way"},
+	{[]string{"cause"}, nil, "./launch", "a probe looks, and is given the means to make a trial; it starts no jail"},
+	{[]string{"plan", "launch", "host"}, nil, "./cause", "why a start failed is asked when it has: it is no part of one"},
 	{[]string{"profiles"}, nil, "./launch", "a profile is read before anything is launched"},
 	{[]string{"userns"}, nil, "./caps", leaf},
 	{[]string{"userns"}, nil, "./seccomp", leaf},

@@ -33,7 +33,7 @@ func TestKernelFaultKills(t *testing.T) {
 	kerneltest.Require(t, kerneltest.SubordinateIDs, kerneltest.NewIDMap)
 	lot := dice(1)
 	worst := time.Duration(0)
-	for i := range often(120, 2000) {
+	for i := range kerneltest.Often(120, 2000) {
 		options := []string{
 			"-q", "--id", []string{"self", "subid"}[lot.roll(2)], "--pid1", []string{"init", "payload"}[lot.roll(2)],
 			"--tty", []string{"auto", "always"}[lot.roll(2)], "--stop-timeout", "100ms",
@@ -82,32 +82,38 @@ func TestKernelFaultStraced(t *testing.T) {
 	kerneltest.Begin(t)
 	kerneltest.Require(t, kerneltest.Strace)
 	// Only the supervisor's own calls, from its clone on.
-	for when := 1; when <= often(6, 40); when++ {
+	for when := 1; when <= kerneltest.Often(6, 40); when++ {
 		for _, call := range []string{"clone3", "write", "close", "rt_sigaction", "ppoll", "recvmsg"} {
 			if call == "clone3" && when > 1 {
 				continue
 			}
 			where := fmt.Sprintf("%s no. %d", call, when)
-			cmd := exec.Command("strace", "-f", "-o", "/dev/null", "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:delay_enter=200000:when=%d", call, when),
+			cmd := exec.Command("strace", "-f", "-o", "/dev/null", "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:delay_enter=%d:when=%d", call, moment(200*time.Millisecond).Microseconds(), when),
 				kerneltest.Binary(t), "-q", "--id", "self", "sleep", "1000")
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(60 * time.Millisecond)
-			for _, pid := range kerneltest.Children(cmd.Process.Pid) {
-				_ = unix.Kill(pid, unix.SIGKILL)
-			}
+			time.Sleep(moment(60 * time.Millisecond))
 			done := make(chan struct{})
 			go func() {
 				_ = cmd.Wait()
 				close(done)
 			}()
-			select {
-			case <-done:
-			case <-time.After(bound):
-				_ = cmd.Process.Kill()
-				<-done
-				t.Errorf("%s: it has not ended", where)
+			for end, over := time.Now().Add(bound), false; !over; {
+				for _, pid := range kerneltest.Children(cmd.Process.Pid) { // it may have come to its child only now
+					_ = unix.Kill(pid, unix.SIGKILL)
+				}
+				select {
+				case <-done:
+					over = true
+				case <-time.After(time.Second):
+				}
+				if !over && time.Now().After(end) {
+					_ = cmd.Process.Kill()
+					<-done
+					over = true
+					t.Errorf("%s: it has not ended", where)
+				}
 			}
 			kerneltest.NobodyLeft(t)
 		}
@@ -119,7 +125,7 @@ func TestKernelFaultStraced(t *testing.T) {
 func TestKernelFaultWithout(t *testing.T) {
 	kerneltest.Begin(t)
 	said := regexp.MustCompile(`(?m)^procjail: error: .*(EMFILE|ENFILE|ENOMEM|EAGAIN|ENOSPC|too many open files|cannot allocate memory|ENOENT|EBADF|RLIMIT_DATA.*EPERM).*$`)
-	for n := 3; n <= max(14, often(14, 40)); n++ {
+	for n := 3; n <= max(14, kerneltest.Often(14, 40)); n++ {
 		for _, options := range []string{"", "--tty always"} {
 			got := kerneltest.RunCommand(t, wrap(t, "sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" -q --id self %s true`, n, options), kerneltest.Binary(t)))
 			if got.Code != 0 && (got.Code != 125 || !said.MatchString(got.Stderr)) {
@@ -186,7 +192,7 @@ func TestKernelFaultDisk(t *testing.T) {
 // supervisors at once.
 func TestKernelFaultMany(t *testing.T) {
 	kerneltest.Begin(t)
-	n := often(60, 200)
+	n := kerneltest.Often(60, 200)
 	lot := dice(7)
 	var jails []*jail
 	for range n {
@@ -209,7 +215,7 @@ func TestKernelFaultMany(t *testing.T) {
 // same.
 func TestKernelScale(t *testing.T) {
 	kerneltest.Begin(t)
-	sizes := []int{often(20, 100), often(50, 300), often(100, 1000)}
+	sizes := []int{kerneltest.Often(20, 100), kerneltest.Often(50, 300), kerneltest.Often(100, 1000)}
 	var x, y []float64
 	for _, n := range sizes {
 		var wait sync.WaitGroup
@@ -272,7 +278,7 @@ func TestKernelScale(t *testing.T) {
 // TestKernelFaultNotEnding: a jail that cannot end, since somebody outside traces
 // its payload and does not let go, is named and left to the kernel.
 func TestKernelFaultNotEnding(t *testing.T) {
-	if often(0, 1) == 0 {
+	if kerneltest.Often(0, 1) == 0 {
 		t.Skip("ten seconds: make test-faults")
 	}
 	kerneltest.Begin(t)

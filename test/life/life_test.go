@@ -34,18 +34,6 @@ func TestMain(m *testing.M) { os.Exit(kerneltest.Main(m, victim)) }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// often is how often something is done: full in make test-faults, and a tenth of
-// usual with -short.
-func often(usual, full int) int {
-	switch {
-	case os.Getenv("PROCJAIL_FAULTS") != "":
-		return full
-	case testing.Short():
-		return (usual + 9) / 10
-	}
-	return usual
-}
-
 // moment is a time after a start begins. With -short there are few of them, and a
 // start takes ten times as long, in the machine of test/vm, which is emulated.
 func moment(d time.Duration) time.Duration {
@@ -77,11 +65,22 @@ func launch(t testing.TB, options []string, argv ...string) *jail {
 func launchQuietly(t testing.TB, prepare func(*exec.Cmd), options []string, argv ...string) *jail {
 	t.Helper()
 	cmd := kerneltest.Command(t, append(append(options[:len(options):len(options)], "--"), argv...)...)
-	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
-	cmd.Stdout, cmd.Stderr = j.out, j.err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if prepare != nil {
 		prepare(cmd)
+	}
+	return follow(t, cmd)
+}
+
+// follow starts a command that is or runs procjail.
+func follow(t testing.TB, cmd *exec.Cmd) *jail {
+	t.Helper()
+	j := &jail{t: t, cmd: cmd, out: &buffer{}, err: &buffer{}, done: make(chan struct{}), begun: time.Now()}
+	if cmd.Stdout == nil {
+		cmd.Stdout = j.out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = j.err
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

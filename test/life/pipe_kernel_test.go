@@ -61,7 +61,7 @@ func TestKernelHalfClosed(t *testing.T) {
 // times. Nothing of procjail's is on the way, so only the start can differ.
 func TestKernelThroughput(t *testing.T) {
 	kerneltest.Begin(t)
-	size := int64(often(128, 1024)) << 20
+	size := int64(kerneltest.Often(128, 1024)) << 20
 	want := sha256.New()
 	if _, err := io.Copy(want, io.LimitReader(&pattern{}, size)); err != nil {
 		t.Fatal(err)

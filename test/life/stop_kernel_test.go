@@ -74,6 +74,11 @@ func TestKernelStopping(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			kerneltest.Clean(t)
+			if testing.Short() { // a start takes as long
+				for _, text := range []*string{&tt.options, &tt.err} {
+					*text = strings.NewReplacer("timeout 500ms", "timeout 2s", "timeout 700ms", "timeout 2s", "after 500ms", "after 2s", `.*500ms`, `.*2s`).Replace(*text)
+				}
+			}
 			options := append([]string{"--allow-degraded", "cgroup,subid,landlock"}, strings.Fields(tt.options)...)
 			switch tt.least {
 			case -1: // a signal that the Go runtime handles by itself: only that it comes
@@ -115,7 +120,7 @@ func TestKernelStopping(t *testing.T) {
 // its process group, in which the child is. That is one wish and not two.
 func TestKernelTwiceAtOnce(t *testing.T) {
 	kerneltest.Begin(t)
-	for range 20 {
+	for range kerneltest.Often(20, 20) {
 		j := launch(t, []string{"-q"}, sh(careful)...)
 		j.signal(unix.SIGTERM)
 		time.Sleep(2 * time.Millisecond)
@@ -135,7 +140,7 @@ func TestKernelTwiceAtOnce(t *testing.T) {
 // take the grace of ten seconds.
 func TestKernelStopEarly(t *testing.T) {
 	kerneltest.EachID(t, func(t *testing.T, id string) {
-		for i := range often(60, 500) {
+		for i := range kerneltest.Often(60, 500) {
 			j := launchQuietly(t, nil, []string{"-q", "--id", id, "--stop-timeout", "1m"}, "sleep", "100")
 			after := time.Duration(i%60) * 250 * time.Microsecond
 			if testing.Short() {
@@ -145,6 +150,33 @@ func TestKernelStopEarly(t *testing.T) {
 			j.signal(unix.SIGTERM)
 			if code := j.end(); code != 128+15 {
 				t.Fatalf("after %v: exit %d, want 143; %q", after, code, j.err)
+			}
+		}
+	})
+}
+
+// TestKernelSuspendEarly stops procjail, as ^Z does, at every moment of a start.
+// It stops with all that it has made so far, and goes on from there.
+func TestKernelSuspendEarly(t *testing.T) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
+		for i := range kerneltest.Often(60, 500) {
+			after := time.Duration(i%60) * 250 * time.Microsecond
+			if testing.Short() {
+				after = moment(10 * after)
+			}
+			j := launchQuietly(t, nil, []string{"-q", "--id", id}, "sleep", "0.2")
+			time.Sleep(after)
+			j.signal(unix.SIGTSTP)
+			pid := j.cmd.Process.Pid
+			for end := time.Now().Add(bound); !strings.Contains("TZgone", state(pid)); time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Errorf("after %v: procjail is in state %s, want T", after, state(pid))
+					break
+				}
+			}
+			j.signal(unix.SIGCONT)
+			if code := j.end(); code != 0 {
+				t.Fatalf("after %v: exit %d; %q", after, code, j.err)
 			}
 		}
 	})

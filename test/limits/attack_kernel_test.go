@@ -72,10 +72,40 @@ func TestKernelSmallest(t *testing.T) {
 	if !strings.HasSuffix(scope.Stdout, "after: enabled [] below [] processes 1\n") || strings.Contains(scope.Stderr, "Killed") {
 		t.Errorf("delegated: %+v", scope)
 	}
-	for _, pids := range []string{"1", "2", "3"} {
+}
+
+// TestKernelFewestPids: PID 1 and the payload are two; what makes the network has
+// ended before there is a payload. With fewer the start fails, and says so.
+func TestKernelFewestPids(t *testing.T) {
+	const refused = `procjail: error: step [0-9]+/[0-9]+ \((init|supervisor)[^)]*\): clone3?\(.*\): EAGAIN
+procjail: cause: the jail's limit is 1 processes and threads.*
+procjail: remedy: --pids .*
+`
+	for _, id := range []string{"self", "subid"} {
 		for _, pid1 := range []string{"init", "payload"} {
-			got := kerneltest.Run(t, "--pid1", pid1, "--pids", pids, "true")
-			t.Logf("--pids %s --pid1 %s: %+v", pids, pid1, got)
+			for _, pids := range []string{"1", "2"} {
+				options := []string{"--id", id, "--pid1", pid1, "--pids", pids, "true"}
+				for _, place := range []string{"systemd", "delegated"} {
+					t.Run(strings.Join(options, " ")+" "+place, func(t *testing.T) {
+						start(t)
+						var got kerneltest.Result
+						if place == "systemd" {
+							got = kerneltest.Run(t, options...)
+						} else {
+							got = inScope(t, `payload `+strings.Join(options, " "))
+						}
+						// Under systemd, init comes into the cgroup when the network is made.
+						want, code := "", 0
+						if pids == "1" && (pid1 == "init" || id == "self" && place == "delegated") {
+							want, code = refused, 125
+						}
+						match(t, "stderr", want, got.Stderr)
+						if got.Code != code {
+							t.Errorf("%+v", got)
+						}
+					})
+				}
+			}
 		}
 	}
 }

@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// hang mounts a file system of its own (fuse(4)) at dir, in which there is one
-// file, that never answers an open(2), and runs a command. Whoever has asked it
-// for something is in state D from SIGKILL on, until this process ends
+// hang mounts a file system of its own (fuse(4)) at dir and runs a command. Every
+// name in it is a file that never answers an open(2), and late is one that only
+// the command itself finds, and no process of the command's. Who has no answer is
+// in state D from SIGKILL on, until this process ends
 // (fs/fuse/dev.c:request_wait_answer).
 //
 // Preconditions: CAP_SYS_ADMIN in a user namespace and a mount namespace of its
@@ -86,6 +89,9 @@ func serve(fd int) {
 		if in.Nodeid == 1 && in.Opcode == fuseGetattr {
 			attr.Mode = unix.S_IFDIR | 0o755
 		}
+		if in.Opcode == fuseLookup && bytes.HasPrefix(request[unsafe.Sizeof(in):n], []byte("late\x00")) && !isChild(in.PID) {
+			continue
+		}
 		switch in.Opcode {
 		case fuseInit: // struct fuse_init_out of version 7.31
 			reply(fd, in, 0, struct {
@@ -100,7 +106,7 @@ func serve(fd int) {
 				Nodeid, Generation, EntryValid, AttrValid uint64
 				Nsec                                      [2]uint32
 				Attr                                      fuseAttr
-			}{Nodeid: 2, EntryValid: 60, AttrValid: 60, Attr: attr})
+			}{Nodeid: 2, AttrValid: 60, Attr: attr}) // the next one asks again
 		case fuseGetattr: // struct fuse_attr_out
 			reply(fd, in, 0, struct {
 				Valid uint64
@@ -112,6 +118,13 @@ func serve(fd int) {
 			reply(fd, in, unix.ENOSYS, struct{}{})
 		}
 	}
+}
+
+// isChild tells whether the parent of a process, or of a thread's, is this one.
+func isChild(pid uint32) bool {
+	stat := text(fmt.Sprintf("/proc/%d/stat", pid)) // proc_pid_stat(5)
+	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	return len(f) > 1 && f[1] == strconv.Itoa(os.Getpid())
 }
 
 // reply writes a struct fuse_out_header and what belongs to it.

@@ -209,8 +209,9 @@ func TestKernelRefusedAtOnce(t *testing.T) {
 // counted, what is kept is bounded, and procjail needs no more memory for it.
 func TestKernelFlood(t *testing.T) {
 	start(t)
-	got, r := reported(t, []string{"--net", "host"}, "unshare", "100000")
-	if got.Stdout != "EPERM\n" || len(r.Denials.Calls) != 1 || r.Denials.Calls[0].Count != 100000 {
+	n := kerneltest.Often(100000, 100000)
+	got, r := reported(t, []string{"--net", "host"}, "unshare", strconv.Itoa(n))
+	if got.Stdout != "EPERM\n" || len(r.Denials.Calls) != 1 || r.Denials.Calls[0].Count != uint64(n) {
 		t.Errorf("%+v, %+v", got, r.Denials)
 	}
 	got, r = reported(t, nil, "threads", "16")
@@ -231,11 +232,14 @@ func TestKernelFloodCost(t *testing.T) {
 	cmd := kerneltest.Command(t, inJail(t, []string{"--timeout", "2s", "--stop-timeout", "100ms"}, "unshare", []string{"1000000000"})...)
 	began := time.Now()
 	got := kerneltest.RunCommand(t, cmd)
-	rss := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
-	if got.Code != 124 || time.Since(began) > 10*time.Second || rss > 40<<10 {
-		t.Errorf("%+v after %v, with %d KiB", got, time.Since(began), rss)
+	took, rss := time.Since(began), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	// Its own, and that of init, for which it waits: the payload's is not among it, since
+	// it was killed with the namespace.
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if got.Code != 124 || took > 10*time.Second || rss > 40<<10 || used > took*6/10 && !testing.Short() { // emulated, all takes long
+		t.Errorf("%+v after %v, with %d KiB", got, took, rss)
 	}
-	t.Logf("procjail: %v of processor time in %v, %d KiB", cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), time.Since(began), rss)
+	t.Logf("procjail: %v of processor time in %v, %d KiB", used, took, rss)
 }
 
 // TestKernelKilled: the policy ends the process, and the call is named.
