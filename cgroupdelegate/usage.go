@@ -23,6 +23,8 @@ const MemoryEvents = "memory.events"
 type Usage struct {
 	User, System time.Duration // processor time
 	Throttled    time.Duration // that it was kept from running by cpu.max
+	Periods      uint64        // of cpu.max in which something ran
+	ThrottledIn  uint64        // periods in which its time was used up
 	MemoryPeak   uint64        // bytes; 0: not known
 	SwapPeak     uint64
 	PidsPeak     uint64
@@ -41,9 +43,10 @@ func ParseUsage(files map[string]string) Usage {
 	cpu := flat(files["cpu.stat"])
 	events, pids := flat(files["memory.events"]), flat(files["pids.events"])
 	u := Usage{
-		User:       microseconds(cpu["user_usec"]),
-		System:     microseconds(cpu["system_usec"]),
-		Throttled:  microseconds(cpu["throttled_usec"]),
+		User:      microseconds(cpu["user_usec"]),
+		System:    microseconds(cpu["system_usec"]),
+		Throttled: microseconds(cpu["throttled_usec"]),
+		Periods:   cpu["nr_periods"], ThrottledIn: cpu["nr_throttled"],
 		MemoryPeak: number(files["memory.peak"]),
 		SwapPeak:   number(files["memory.swap.peak"]),
 		PidsPeak:   number(files["pids.peak"]),

@@ -24,7 +24,7 @@ var accounts = []struct {
 			"nr_periods 12\nnr_throttled 3\nthrottled_usec 250000\nnr_bursts 0\nburst_usec 0\n",
 		"io.stat": "8:0 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0\n254:0 rbytes=100 wbytes=1 rios=1 wios=1 dbytes=0 dios=0\n",
 	}, Usage{
-		User: time.Second, System: 300 * time.Millisecond, Throttled: 250 * time.Millisecond, MemoryPeak: 20979712, PidsPeak: 5,
+		User: time.Second, System: 300 * time.Millisecond, Throttled: 250 * time.Millisecond, Periods: 12, ThrottledIn: 3, MemoryPeak: 20979712, PidsPeak: 5,
 		IORead: 4196, IOWritten: 8193, OOMKills: 3, OOMGroup: 1, PidsDenied: 17, MemoryMax: 64,
 	}},
 	{"5.15, without memory.peak and pids.peak", map[string]string{

@@ -45,9 +45,13 @@ type Options struct {
 	Before func(State)
 	// Trace is whether the calls that the policy allows and the plan's filter asks
 	// about are looked at, as they are where Spec.Denials is DenialsTrace. Failed is
-	// called with the first of each kind that fails, and may be nil.
+	// called with the first of each kind that fails, and with each other one, with the
+	// errno 0: those for which it returns true are kept as well. May be nil.
 	Trace  bool
-	Failed func(*Failure)
+	Failed func(*Failure) (keep bool)
+	// UserNamespaces is how many the jail may make, for who traces: a clone(2) that
+	// would be one too many cannot be seen to fail.
+	UserNamespaces uint64
 	// Denied is called with the first of each kind of call that the policy refused,
 	// when it has been answered. The payload waits for it. May be nil.
 	Denied func(*denial.Denial)
@@ -129,7 +133,9 @@ type run struct {
 	lookAt   time.Time // when the spaces are opened; 0: they are, or will not be
 	spaces   []space
 	zombie   int
-	listener int // whom the filter asks; 0: nobody
+	askedBy  unix.Signal // to end; 0: it was not
+	deaf     unix.Signal // PID 1 has no handler for that
+	listener int         // whom the filter asks; 0: nobody
 	denied   denial.Log
 	flood    flood
 	traced   tracer

@@ -69,6 +69,10 @@ func (r *run) answer() {
 		errno = unix.ENOSYS
 		r.ended = r.killed(&n) == r.plan.Payload || r.ended
 	}
+	if r.opt.Trace && call.Name() == "clone3" {
+		r.traced.withoutClone3(pid, call)
+		first = false // most go on without
+	}
 	_ = sys.AnswerNotification(r.listener, n.ID, errno)
 	if first && r.opt.Denied != nil {
 		r.opt.Denied(d)

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +44,11 @@ type Result struct {
 	// Zombies is how many ended processes a payload that is PID 1 had not waited for
 	// when it was killed.
 	Zombies int
+	// Deaf is the signal that had asked it to end, and for which it had no handler; 0
+	// where it had one.
+	Deaf unix.Signal
 	// Full are the limited file systems of the jail that were full at the end, of a
-	// run of some length.
+	// run of some length, or, where calls are traced, when one of its processes failed.
 	Full []Full
 	// Left are entries of the plan's end that failed, each a *StepError: the
 	// payload has ended as Status says, and something of the jail may be left.
@@ -92,7 +96,12 @@ func (r *run) result() (res Result, err error) {
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
 	res.Largest, res.Shmem, res.Denied = r.largestSeen, r.shmemSeen, r.denied
-	res.Full, res.Zombies = r.full(), r.zombie
+	res.Full, res.Zombies, res.Deaf = r.traced.full, r.zombie, r.deaf
+	for _, f := range r.full() {
+		if !slices.Contains(res.Full, f) {
+			res.Full = append(res.Full, f)
+		}
+	}
 	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {
 		if res.Reason = r.why; r.why == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
 
 // Full is a limited tmpfs of the jail's that has no room.
@@ -57,6 +58,19 @@ func (r *run) full() (list []Full) {
 		}
 	}
 	return list
+}
+
+// ends notes what is full when a process ends that says that it has failed: at the
+// end of the run its files may be gone.
+func (r *run) ends(exit denial.Call) {
+	if uint8(exit.Args[0]) == 0 {
+		return
+	}
+	for _, f := range r.full() {
+		if !slices.Contains(r.traced.full, f) {
+			r.traced.full = append(r.traced.full, f)
+		}
+	}
 }
 
 // zombies counts the children of PID 1 that have ended and that it has not waited

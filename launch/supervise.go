@@ -2,6 +2,7 @@ package launch
 
 import (
 	"runtime"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -107,6 +108,7 @@ func (r *run) signals() {
 		if r.came(sig) == 0 {
 			continue
 		}
+		r.askedBy = sig
 		// The second one means it. A terminal that is gone sends its own.
 		if since := now.Sub(r.asked); r.asked.IsZero() || since > oneWish {
 			again = again || sig != unix.SIGHUP && !r.asked.IsZero() && since <= max(r.opt.Stopping.Grace, leastGrace)
@@ -141,17 +143,36 @@ func (r *run) signals() {
 // that has gone to it already.
 func (r *run) stop(why Reason, came unix.Signal) {
 	r.setReason(why)
-	sig := r.opt.Stopping.Signal
-	if sig == 0 {
-		sig = unix.SIGTERM
-	}
-	if came != sig {
+	sig := r.stopSignal()
+	if r.askedBy = sig; came != sig {
 		_ = sys.PidfdSendSignal(r.pidfd, sig)
 	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGCONT) // one that is stopped takes no signal
 	if r.killAt.IsZero() {
 		r.killAt = time.Now().Add(r.opt.Stopping.Grace)
 	}
+}
+
+func (r *run) stopSignal() unix.Signal {
+	if sig := r.opt.Stopping.Signal; sig != 0 {
+		return sig
+	}
+	return unix.SIGTERM
+}
+
+// deafTo reports whether PID 1 neither catches nor blocks a signal, which the kernel
+// then drops: pid_namespaces(7).
+func (r *run) deafTo(sig unix.Signal) bool {
+	if sig == 0 {
+		return false
+	}
+	status, err := sys.ReadFile("/proc/" + strconv.Itoa(r.known(r.plan.Init)) + "/status")
+	for _, name := range []string{"SigBlk", "SigCgt"} {
+		if mask, bad := strconv.ParseUint(field(status, name), 16, 64); bad == nil && mask>>(sig-1)&1 != 0 {
+			return false
+		}
+	}
+	return err == nil
 }
 
 func (r *run) setReason(why Reason) {
@@ -167,6 +188,9 @@ func (r *run) kill() {
 	}
 	if r.plan.Status == 0 {
 		r.zombie = r.zombies()
+		if r.deafTo(r.askedBy) {
+			r.deaf = r.askedBy
+		}
 	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
 	if leaf := r.known(r.plan.Leaf); leaf >= 0 {

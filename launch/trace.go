@@ -2,8 +2,6 @@ package launch
 
 import (
 	"errors"
-	"fmt"
-	"net/netip"
 	"path"
 	"strconv"
 	"strings"
@@ -19,11 +17,12 @@ import (
 // failed: one path, or address, and one errno.
 type Failure struct {
 	Call    denial.Call
-	Text    string   // in the syntax of strace(1)
-	Paths   []string // absolute, inside; as they were written, symbolic links and all
-	Address string   // of a socket: host and port, or a path
-	Errno   unix.Errno
-	IDs     []uint32 // that a chown(2) would have given; -1 is none
+	Text    string     // in the syntax of strace(1)
+	Paths   []string   // absolute, inside; as they were written, symbolic links and all
+	Address string     // of a socket: host and port, or a path
+	Data    string     // that is written to standard error
+	Errno   unix.Errno // 0: the call did what it does, and that is not what it was made for
+	IDs     []uint32   // that a chown(2) would have given; -1 is none
 	Process denial.Process
 	Pid     int // of the thread, outside
 	Count   uint64
@@ -41,6 +40,8 @@ type tracer struct {
 	others   uint64
 	index    map[string]*Failure
 	again    map[int]denial.Call // calls that are made again since they wait: let them
+	clone3   map[int]denial.Call // refused, of threads that may go on with clone(2)
+	full     []Full              // when a process ended that had failed
 	blind    error               // why results cannot be seen
 }
 
@@ -53,15 +54,25 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		goOn()
 		return
 	}
-	switch name := call.Name(); {
-	case name == "clone" || name == "fork" || name == "vfork":
-		// A thread that is to stop makes no other (ERESTARTNOINTR), so that nothing
-		// is seen of this one but whether there is room.
-		if full := r.processesFull(tid); full {
-			r.failed(&Failure{Call: call, Text: name + "(...)", Errno: unix.EAGAIN, Inferred: true}, tid)
-		}
+	switch call.Name() {
+	case "clone", "fork", "vfork":
+		r.forks(call, read, tid)
 		goOn()
 		return
+	case "exit_group":
+		r.ends(call)
+		goOn()
+		return
+	case "write": // to standard error
+		r.failed(&Failure{Call: call, Text: call.Text(read), Data: call.Data(read)}, tid)
+		goOn()
+		return
+	case "kill", "tgkill":
+		if call.Name() == "tgkill" || call.Args[1] != 0 { // it may end by that
+			r.failed(&Failure{Call: call, Text: call.Text(read)}, tid)
+			goOn()
+			return
+		}
 	}
 	if name := call.Name(); name == "execve" || name == "execveat" {
 		// One of several threads becomes its process's first in it, and what was to stop
@@ -73,6 +84,9 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		}
 	}
 	f := &Failure{Call: call, Text: call.Text(read), Address: call.Address(read), IDs: call.IDs()}
+	if call.Name() == "fchown" {
+		f.Paths = append(f.Paths, absolute(tid, int32(call.Args[0]), ""))
+	}
 	for i := 0; ; i++ {
 		dir, name, ok := call.Path(i, read)
 		if !ok {
@@ -80,12 +94,19 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		}
 		f.Paths = append(f.Paths, absolute(tid, dir, name))
 	}
+	if strings.HasPrefix(f.Address, "/") { // unix(7)
+		f.Paths = append(f.Paths, path.Clean(f.Address))
+	}
 	if !sys.NotificationValid(r.listener, n.ID) {
 		return
 	}
-	err := sys.Result(tid, goOn, func() bool { return r.due() == nil }, func(result int64) {
+	err := sys.Result(tid, leader(tid), goOn, func() bool { return r.due() == nil }, func(tid int, result int64) {
 		if result < 0 && result > -4096 {
 			f.Errno = unix.Errno(-result)
+		} else if call.Name() == "connect" && unanswered(tid, int(int32(call.Args[0])), f.Address) {
+			f.Errno, f.Inferred = unix.ECONNREFUSED, true
+		}
+		if f.Errno != 0 || call.Misleads() {
 			r.failed(f, tid)
 		}
 	})
@@ -106,31 +127,42 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	}
 }
 
-// failed notes a failure.
+// failed notes a failure, and of the other calls those that the caller wants kept.
 func (r *run) failed(f *Failure, tid int) {
 	t := &r.traced
-	key := f.Call.Name() + " " + strings.Join(f.Paths, " ") + " " + strconv.Itoa(int(f.Errno))
-	if len(f.Paths) == 0 {
+	key := f.Call.Name() + " " + strings.Join(f.Paths, " ") + " " + strconv.Itoa(int(f.Errno)) + f.Address
+	switch f.Call.Name() { // the others differ in pointers
+	case "open", "openat", "socket", "write":
 		key += f.Text
 	}
 	if old := t.index[key]; old != nil {
 		old.Count++
 		return
 	}
-	if len(t.failures) >= mostFailures {
+	room := len(t.failures) < mostFailures
+	if !room && f.Errno != 0 {
 		t.others++
+	}
+	if !room {
+		return
+	}
+	f.Count, f.At, f.Pid = 1, time.Since(r.began), tid
+	f.Process = process(tid)
+	if keep := r.opt.Failed != nil && r.opt.Failed(f); !keep && f.Errno == 0 {
 		return
 	}
 	if t.index == nil {
 		t.index = make(map[string]*Failure)
 	}
-	f.Count, f.At, f.Pid = 1, time.Since(r.began), tid
-	f.Process = process(tid)
 	t.index[key] = f
 	t.failures = append(t.failures, f)
-	if r.opt.Failed != nil {
-		r.opt.Failed(f)
-	}
+}
+
+// leader is the id of the process of a thread, outside.
+func leader(tid int) int {
+	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
+	pid, _ := strconv.Atoi(field(status, "Tgid"))
+	return pid
 }
 
 // absolute is a path of the payload's from its root.
@@ -138,77 +170,15 @@ func absolute(tid int, dir int32, name string) string {
 	if path.IsAbs(name) {
 		return path.Clean(name)
 	}
-	link := "cwd"
-	if dir != unix.AT_FDCWD {
-		link = "fd/" + strconv.Itoa(int(dir))
+	var from string
+	var err error
+	if dir == unix.AT_FDCWD {
+		from, err = sys.Readlink("/proc/" + strconv.Itoa(tid) + "/cwd")
+	} else {
+		from, _, err = sys.DescriptorOf(leader(tid), int(dir))
 	}
-	from, err := sys.Readlink("/proc/" + strconv.Itoa(tid) + "/" + link)
 	if err != nil {
 		return name
 	}
 	return path.Join(from, name)
-}
-
-// listened reports whether somebody listens on a TCP port of the loopback, by
-// /proc/PID/net/tcp, whose lines have the local port in hexadecimal and the state,
-// 0A for TCP_LISTEN. True for what is no such address.
-func listened(tid int, address string) bool {
-	a, err := netip.ParseAddrPort(address)
-	if err != nil || !a.Addr().IsLoopback() {
-		return true
-	}
-	for _, name := range []string{"tcp", "tcp6"} {
-		text, err := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/net/" + name)
-		if err != nil {
-			return true // not to be known
-		}
-		for line := range strings.Lines(text) {
-			f := strings.Fields(line)
-			if len(f) > 3 && f[3] == "0A" && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", a.Port())) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// processesFull reports whether as many processes and threads are in the jail as
-// its RLIMIT_NPROC, which counts those of its user namespace, or its pids.max lets
-// be.
-func (r *run) processesFull(tid int) bool {
-	limit := uint64(1 << 62)
-	text, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/limits")
-	for line := range strings.Lines(text) {
-		if rest, ok := strings.CutPrefix(line, "Max processes"); ok {
-			if n, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64); err == nil {
-				limit = n
-			}
-		}
-	}
-	if leaf := r.known(r.plan.Leaf); leaf >= 0 {
-		if fd, err := sys.Openat(leaf, "pids.max", unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
-			text, _ := sys.Pread(fd, 32)
-			sys.Close(fd)
-			if n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64); err == nil {
-				limit = min(limit, n)
-			}
-		}
-	}
-	return threads(tid, limit) >= limit
-}
-
-// threads counts those in the jail of a thread, up to a limit, in its own /proc.
-func threads(tid int, limit uint64) (n uint64) {
-	proc := "/proc/" + strconv.Itoa(tid) + "/root/proc"
-	for _, pid := range sys.Names(proc) {
-		if _, err := strconv.Atoi(pid); err != nil {
-			continue
-		}
-		status, _ := sys.ReadFile(path.Join(proc, pid, "status"))
-		more, _ := strconv.ParseUint(field(status, "Threads"), 10, 64)
-		if n += more; n >= limit {
-			break
-		}
-	}
-	return n
 }

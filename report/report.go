@@ -40,6 +40,7 @@ type Report struct {
 	PID1     string    `json:"pid1,omitempty"`
 	Full     []string  `json:"full,omitempty"`         // limited file systems of the jail with no room at the end
 	Others   bool      `json:"left_running,omitempty"` // processes of the payload's that the end of PID 1 ended
+	Deaf     string    `json:"unhandled,omitempty"`    // signal that asked a payload that is PID 1 to end, and for which it had no handler
 	Zombies  int       `json:"zombies,omitempty"`      // that a payload that is PID 1 had not waited for when it was killed
 	Plan     []Step    `json:"plan"`
 	State    *State    `json:"state,omitempty"`
@@ -124,11 +125,12 @@ type FailedCall struct {
 	Syscall  string   `json:"syscall"`
 	Call     string   `json:"call"`
 	Paths    []string `json:"paths,omitempty"` // absolute, inside
-	Errno    string   `json:"errno"`
-	Wall     string   `json:"wall,omitempty"` // of the jail, that it met
+	Errno    string   `json:"errno,omitempty"` // empty: it did what it does, and that is not what it was made for
+	Wall     string   `json:"wall,omitempty"`  // of the jail, that it met
 	Cause    string   `json:"cause,omitempty"`
 	Remedy   string   `json:"remedy,omitempty"`
 	Inferred bool     `json:"inferred,omitempty"` // the wall, or the errno
+	Expected bool     `json:"expected,omitempty"` // most programs that meet it go on without
 	Count    uint64   `json:"count"`
 	Process  int      `json:"pid"`
 	Name     string   `json:"comm"`
@@ -154,7 +156,9 @@ type Usage struct {
 	User        float64 `json:"user_seconds"`
 	System      float64 `json:"system_seconds"`
 	Throttled   float64 `json:"throttled_seconds,omitempty"`
-	MaxRSS      int64   `json:"max_rss_bytes"` // of the largest process
+	Periods     uint64  `json:"periods,omitempty"`           // of cpu.max in which something ran
+	ThrottledIn uint64  `json:"throttled_periods,omitempty"` // in which the processor time was used up
+	MaxRSS      int64   `json:"max_rss_bytes"`               // of the largest process
 	MemoryPeak  uint64  `json:"memory_peak_bytes,omitempty"`
 	SwapPeak    uint64  `json:"swap_peak_bytes,omitempty"`
 	PidsPeak    uint64  `json:"pids_peak,omitempty"`

@@ -17,6 +17,7 @@ import (
 type Process struct {
 	Pid              int // as the caller sees it
 	None, Restricted bool
+	Instances        uint64 // of inotify(7), that the jail may have of its own; all ones: no such limit
 }
 
 func (p Process) dir() string { return "/proc/" + strconv.Itoa(p.Pid) }
@@ -39,6 +40,48 @@ func (p Process) OnHost(name string) (real string, ok bool) {
 	return real, err == nil
 }
 
+// Host calls access(2) and stat(2).
+func (p Process) Host(name string) (readable, writable, device bool) {
+	st, err := sys.StatPath(name)
+	return sys.Readable(name), sys.Writable(name) == nil, err == nil && st.IsDevice()
+}
+
+// Leads follows the symbolic links inside, one by one, to what is missing.
+func (p Process) Leads(name string) string {
+	at := path.Clean(name)
+	for range 40 { // MAXSYMLINKS, linux/namei.h
+		next := ""
+		for _, part := range append(ancestors(at)[1:], at) {
+			if target, err := sys.ReadlinkInRoot(p.dir()+"/root", part); err == nil {
+				if !path.IsAbs(target) {
+					target = path.Join(path.Dir(part), target)
+				}
+				next = path.Join(target, strings.TrimPrefix(at, part))
+				break
+			}
+		}
+		if next == "" {
+			break
+		}
+		at = next
+	}
+	return at
+}
+
+// Head reads the beginning of a regular file.
+func (p Process) Head(name string) string {
+	if st, err := sys.StatInRoot(p.dir()+"/root", name); err != nil || !st.IsRegular() {
+		return ""
+	}
+	fd, err := sys.OpenInRoot(p.dir()+"/root", name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return ""
+	}
+	defer sys.Close(fd)
+	text, _ := sys.Pread(fd, 4096)
+	return text
+}
+
 // MountOf reads mountinfo: the last mount whose point is the path or above it is
 // on top.
 func (p Process) MountOf(name string) Mount {
@@ -49,25 +92,29 @@ func (p Process) MountOf(name string) Mount {
 // MountOf is the mount that a path is on by the text of a mountinfo.
 func MountOf(mountinfo, name string) (m Mount) {
 	for line := range strings.Lines(mountinfo) {
-		before, after, _ := strings.Cut(line, " - ")
-		f, g := strings.Fields(before), strings.Fields(after)
-		if len(f) < 6 || len(g) < 3 {
-			continue
+		if one, ok := parseMount(line); ok && beneath(name, one.Point) && len(one.Point) >= len(m.Point) {
+			m = one
 		}
-		point := unescape(f[4])
-		if !beneath(name, point) || len(point) < len(m.Point) {
-			continue
-		}
-		// "rw" of the super block says nothing where the mount itself is "ro".
-		opts := strings.Split(f[5], ",")
-		for _, o := range strings.Split(g[2], ",") {
-			if o == "ro" {
-				opts = append(opts, o)
-			}
-		}
-		m = Mount{Point: point, Type: g[0], Opts: opts, Source: g[1]}
 	}
 	return m
+}
+
+// parseMount reads a line of mountinfo: "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS
+// [TAGS...] - TYPE SOURCE OPTIONS", proc(5).
+func parseMount(line string) (m Mount, ok bool) {
+	before, after, _ := strings.Cut(line, " - ")
+	f, g := strings.Fields(before), strings.Fields(after)
+	if len(f) < 6 || len(g) < 3 {
+		return m, false
+	}
+	// "rw" of the super block says nothing where the mount itself is "ro".
+	opts := strings.Split(f[5], ",")
+	for _, o := range strings.Split(g[2], ",") {
+		if o == "ro" {
+			opts = append(opts, o)
+		}
+	}
+	return Mount{Point: unescape(f[4]), Type: g[0], Opts: opts, Source: g[1], ID: f[0], Parent: f[1], Device: f[2]}, true
 }
 
 func beneath(name, dir string) bool {
@@ -88,25 +135,37 @@ func unescape(s string) string {
 }
 
 // Ids are the file system ids of /proc/PID/status.
-func (p Process) Ids() (uid uint32, gids []uint32) {
-	status, _ := sys.ReadFile(p.dir() + "/status")
-	for line := range strings.Lines(status) {
-		key, rest, _ := strings.Cut(line, ":")
-		var list []uint32
-		for _, f := range strings.Fields(rest) {
+func (p Process) Ids() (uid uint32, gids []uint32) { return ids(p.dir()) }
+
+// You are this process's.
+func (p Process) You() (uid uint32, gids []uint32) { return ids("/proc/thread-self") }
+
+func ids(dir string) (uid uint32, gids []uint32) {
+	list := func(text string) (list []uint32) {
+		for f := range strings.FieldsSeq(text) {
 			n, _ := strconv.ParseUint(f, 10, 32)
 			list = append(list, uint32(n))
 		}
-		switch {
-		case key == "Uid" && len(list) == 4:
-			uid = list[3]
-		case key == "Gid" && len(list) == 4:
-			gids = append(gids, list[3])
-		case key == "Groups":
-			gids = append(gids, list...)
+		return list
+	}
+	status, _ := sys.ReadFile(dir + "/status")
+	if u := list(field(status, "Uid")); len(u) == 4 {
+		uid = u[3]
+	}
+	if g := list(field(status, "Gid")); len(g) == 4 {
+		gids = append(gids, g[3])
+	}
+	return uid, append(gids, list(field(status, "Groups"))...)
+}
+
+// field is a line of /proc/PID/status, proc(5).
+func field(status, name string) string {
+	for line := range strings.Lines(status) {
+		if v, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(v)
 		}
 	}
-	return uid, gids
+	return ""
 }
 
 // Mapped reads uid_map and gid_map.
@@ -115,16 +174,22 @@ func (p Process) Mapped(uid, gid uint32) bool {
 }
 
 func (p Process) mapped(file string, id uint32) bool {
-	if id == 1<<32-1 { // "leave it as it is", chown(2)
-		return true
-	}
+	return id == 1<<32-1 || p.ranges(file, 0, id) // -1 is "leave it as it is", chown(2)
+}
+
+// Shown reads uid_map.
+func (p Process) Shown(uid uint32) bool { return p.ranges("uid_map", 1, uid) }
+
+// ranges reports whether a range has the id: its lines are the first id inside, the
+// first outside, and how many.
+func (p Process) ranges(file string, column int, id uint32) bool {
 	text, _ := sys.ReadFile(p.dir() + "/" + file)
 	for line := range strings.Lines(text) {
-		var n [3]uint64 // inside, outside, count
+		var n [3]uint64
 		for i, f := range strings.Fields(line) {
 			n[i%3], _ = strconv.ParseUint(f, 10, 32)
 		}
-		if uint64(id) >= n[0] && uint64(id) < n[0]+n[2] {
+		if from := n[column]; uint64(id) >= from && uint64(id) < from+n[2] {
 			return true
 		}
 	}

@@ -11,6 +11,7 @@ package wall
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ import (
 // Kind is a wall.
 type Kind string
 
-// The walls. None is a failure that would have come without a jail too.
+// The walls. None is a failure that says nothing of any.
 const (
 	NotShown   Kind = "view"       // the path exists on the host and is not shown inside
 	ReadOnly   Kind = "read-only"  // the mount is
@@ -28,22 +29,33 @@ const (
 	Landlock   Kind = "landlock"   //
 	Capability Kind = "capability" // the payload has none
 	Network    Kind = "network"    // of --net none there is the loopback alone
-	Limit      Kind = "limit"      // on descriptors or processes
+	Limit      Kind = "limit"      // on descriptors, processes, memory, namespaces, inotify
 	Space      Kind = "space"      // a limited tmpfs, or its inodes
-	Mounts     Kind = "mounts"     // one path is on another mount than the other
+	Mounts     Kind = "mounts"     // one path is on another mount than the other, or an overlay
 	IDMap      Kind = "id-map"     // an id that is not in the jail's user namespace
+	Privilege  Kind = "privilege"  // that cannot be gained (no_new_privs)
+	Namespace  Kind = "namespace"  // what else a namespace has of its own
+	Terminal   Kind = "terminal"   // there is none
+	Variable   Kind = "variable"   // of the environment, that is not passed on
+	Program    Kind = "program"    // no wall: without a jail it would have come too, and it can be seen why
 	Unknown    Kind = "unknown"    // one of several, and it could not be seen which
 	None       Kind = ""
 )
 
 // Failure is a call that failed.
 type Failure struct {
-	Call    string   // its name
-	Paths   []string // absolute, inside
-	Errno   unix.Errno
-	Write   bool     // it would have written, or made something
-	Address string   // of connect and sendto: host:port, or a path
-	IDs     []uint32 // user and group that a file was to be given
+	Call    string // its name
+	Args    [6]uint64
+	Paths   []string   // absolute, inside
+	Errno   unix.Errno // 0: it did not fail, and misleads (denial.Call.Misleads)
+	Write   bool       // it would have written, or made something
+	Address string     // of connect and sendto: host:port, or a path
+	IDs     []uint32   // user and group that a file was to be given
+	PID     int        // of the process, inside
+	Data    string     // that is written to standard error
+	// Withheld are the names of the variables that the caller has and the payload
+	// does not.
+	Withheld []string
 }
 
 // Met is the wall that a call met, in words.
@@ -52,6 +64,7 @@ type Met struct {
 	Text     string // why, a clause
 	Remedy   string // an option, and what it means; empty: none
 	Inferred bool
+	Expected bool // most programs that meet it go on without
 }
 
 // Seen is what a View shows of a file inside.
@@ -69,22 +82,56 @@ type Mount struct {
 	Type   string
 	Opts   []string // per mount and per super block
 	Source string
+	ID, Parent,
+	Device string // major:minor
 }
 
-// View is what can be seen of the payload and its jail.
+// View is what can be seen of the payload and its jail, and of who made it.
 type View interface {
-	Inside(path string) Seen                   // symbolic links followed
-	OnHost(path string) (real string, ok bool) // symbolic links followed
-	MountOf(path string) Mount                 // the one that a path inside is on
+	Inside(path string) Seen                            // symbolic links followed
+	OnHost(path string) (real string, ok bool)          // symbolic links followed
+	Host(path string) (readable, writable, device bool) // by the caller, on the host
+	Leads(path string) string                           // what is missing inside: that path, or one that links inside lead to
+	MountOf(path string) Mount                          // the one that a path inside is on
+	Head(path string) string                            // the first 4096 bytes of a file inside; symbolic links followed
 	Ids() (uid uint32, gids []uint32)
-	Mapped(uid, gid uint32) bool // both are ids inside; -1 is
+	You() (uid uint32, gids []uint32) // the caller's
+	Mapped(uid, gid uint32) bool      // both are ids inside; -1 is
+	Shown(uid uint32) bool            // an id of the host that has one inside
 	NetNone() bool
 	HasLandlock() bool
+	Caller
+}
+
+// Caller is what can be seen of the process that made the call.
+type Caller interface {
+	Handles(sig unix.Signal) bool                // it catches or ignores it
+	Capable(n uint) bool                         // it has that capability, in its own user namespace
+	Limit(name string) uint64                    // the soft one of /proc/PID/limits, "Max open files"; all ones: none
+	Memory(field string) uint64                  // bytes, of /proc/PID/status: VmData
+	Slots() uint64                               // the highest descriptor is below that
+	Open(of string) int                          // descriptors whose link begins so
+	Descriptor(n int) (path string, held uint64) // a file's, and the bytes that are allocated for it
+	Room(path string) (size, free uint64)        // of the file system there, in bytes
+	Users(path string) (of string)               // who keeps the file system there busy, in words
+	Leaked(path string) (pid int)                // a process in another mount namespace that has the mount there too; 0: none
+	Inotify() (limit uint64)                     // instances that the jail may have; all ones: no limit of its own
 }
 
 // Of finds the wall.
 func Of(f Failure, v View) Met {
+	m := of(f, v)
+	m.Expected = m.Wall != None && expected(f)
+	return m
+}
+
+func of(f Failure, v View) Met {
+	if m := explained(f, v); m.Wall != None {
+		return m
+	}
 	switch f.Errno {
+	case 0:
+		return misled(f, v)
 	case unix.ENOENT, unix.ENOTDIR:
 		return missing(f, v)
 	case unix.EROFS:
@@ -100,26 +147,28 @@ func Of(f Failure, v View) Met {
 			return Met{Wall: Network, Inferred: true, Text: lookup(f) + "nobody inside listens there; the host's loopback is another one", Remedy: "--net host, with all that the host reaches"}
 		}
 	case unix.EINVAL:
-		if len(f.IDs) == 2 && !v.Mapped(f.IDs[0], f.IDs[1]) {
-			return Met{Wall: IDMap, Text: "one of these ids is not in the jail's user namespace (user_namespaces(7))", Remedy: "an id that is in /proc/self/uid_map inside"}
-		}
-	case unix.EMFILE:
-		return Met{Wall: Limit, Text: "its limit of open descriptors (RLIMIT_NOFILE) is reached", Remedy: "nofile in a profile of your own"}
-	case unix.EAGAIN:
-		if f.Call == "clone" || f.Call == "fork" || f.Call == "vfork" {
-			return Met{Wall: Limit, Inferred: true, Text: "the jail has as many processes and threads as it may", Remedy: "--pids COUNT allows more"}
-		}
+		return unmapped(f, v)
+	case unix.EMFILE, unix.EAGAIN, unix.ENOMEM:
+		return limited(f, v)
 	case unix.ENOSPC, unix.EDQUOT:
 		return space(f, v)
 	case unix.EXDEV:
-		if len(f.Paths) > 1 {
-			a, b := v.MountOf(f.Paths[0]).Point, v.MountOf(f.Paths[1]).Point
-			if a != b {
-				return Met{Wall: Mounts, Text: "one is on the mount " + a + ", the other on " + b + ": rename(2) and link(2) do not cross mounts", Remedy: "show a directory that holds both, with one --rw"}
-			}
-		}
+		return across(f, v)
 	}
 	return Met{}
+}
+
+// unmapped is for ids that a file was to be given: user_namespaces(7).
+func unmapped(f Failure, v View) Met {
+	if len(f.IDs) != 2 || v.Mapped(f.IDs[0], f.IDs[1]) {
+		return Met{}
+	}
+	const keep = 1<<32 - 1
+	which := "the user " + strconv.FormatUint(uint64(f.IDs[0]), 10)
+	if v.Mapped(f.IDs[0], keep) {
+		which = "the group " + strconv.FormatUint(uint64(f.IDs[1]), 10)
+	}
+	return Met{Wall: IDMap, Text: which + " is not in the jail's user namespace (user_namespaces(7))", Remedy: "an id that is in /proc/self/uid_map inside"}
 }
 
 // lookup names what goes to the port of the DNS.
@@ -136,45 +185,65 @@ func missing(f Failure, v View) Met {
 	for _, p := range f.Paths {
 		in := v.Inside(p)
 		if in.Known && in.Exists {
-			if f.Call == "execve" || f.Call == "execveat" {
-				return Met{Wall: NotShown, Inferred: true, Text: p + " is there: its interpreter or loader is not", Remedy: "show that with --ro"}
+			if executes(f) {
+				return without(p, v)
 			}
 			continue
+		}
+		if p == "/etc/resolv.conf" && v.NetNone() {
+			return Met{Wall: Network, Text: "--net none has no " + p, Remedy: "--net host, with all that the host reaches"}
+		}
+		if at := v.Leads(p); at != p {
+			if _, ok := v.OnHost(at); ok {
+				return Met{Wall: NotShown, Inferred: !in.Known, Text: p + " leads to " + at + ", which exists on the host and is not shown inside", Remedy: show(f, at, v)}
+			}
 		}
 		if real, ok := v.OnHost(p); ok {
 			text := p + " exists on the host and is not shown inside"
 			if real != p {
 				text = p + " leads to " + real + ", which exists on the host and is not shown inside"
 			}
-			return Met{Wall: NotShown, Inferred: !in.Known, Text: text, Remedy: "--ro " + real + show(f)}
+			return Met{Wall: NotShown, Inferred: !in.Known, Text: text, Remedy: show(f, real, v)}
 		}
 		dir := path.Dir(p)
 		if real, ok := v.OnHost(dir); ok && f.Write && !v.Inside(dir).Exists {
-			return Met{Wall: NotShown, Inferred: true, Text: dir + " exists on the host and is not shown inside", Remedy: "--rw " + real + show(f)}
+			return Met{Wall: NotShown, Inferred: true, Text: dir + " exists on the host and is not shown inside", Remedy: show(f, real, v)}
 		}
 	}
 	return Met{}
 }
 
-func show(f Failure) string {
-	if f.Write {
-		return ": the payload can change it"
+// show is the option that shows what is on the host, where that helps: what you may not
+// use yourself is of no use inside either.
+func show(f Failure, real string, v View) string {
+	switch readable, writable, device := v.Host(real); {
+	case device:
+		return "none: the mounts of a jail open no devices (nodev, mount(2))"
+	case f.Call == "connect" && writable:
+		return "--ro " + real + " shows it: the payload can talk to who listens there"
+	case f.Write && writable:
+		return "--rw " + real + " shows it: the payload can change it"
+	case !f.Write && readable:
+		return "--ro " + real + " shows it: the payload can read it"
 	}
-	return " shows it: the payload can read it"
+	return ""
 }
 
 func readOnly(f Failure, v View) Met {
 	for _, p := range f.Paths {
 		m := v.MountOf(p)
 		if m.has("ro") {
-			return Met{Wall: ReadOnly, Text: p + " is on the mount " + m.Point + ", which is read-only", Remedy: writable(p, v)}
+			return Met{Wall: ReadOnly, Text: p + " is on the mount " + m.Point + ", which is read-only", Remedy: writable(p, m, v)}
 		}
 	}
 	return Met{Wall: ReadOnly, Inferred: true, Text: "the file system is read-only", Remedy: "--rw, --overlay or --tmpfs for what it writes to"}
 }
 
 // writable is the option by which a path can be written to.
-func writable(p string, v View) string {
+func writable(p string, m Mount, v View) string {
+	if m.Type == "proc" {
+		return "-p build, whose /proc is not read-only"
+	}
 	dir := p
 	if in := v.Inside(p); !in.Dir {
 		dir = path.Dir(p)
@@ -194,7 +263,20 @@ func (m Mount) has(opt string) bool {
 	return false
 }
 
+// space is for ENOSPC, which is a full file system only where the call names a file.
 func space(f Failure, v View) Met {
+	switch f.Call {
+	case "inotify_add_watch":
+		return Met{Wall: Limit, Inferred: true, Text: "no more inotify watches (user.max_inotify_watches, and fs.inotify.max_user_watches of the account, with what runs outside); no disk is full"}
+	case "clone", "unshare":
+		if f.Args[0]&unix.CLONE_NEWUSER != 0 {
+			return Met{
+				Wall: Limit, Inferred: true, Text: "the jail may make no more user namespaces (user.max_user_namespaces, namespaces(7)); no disk is full",
+				Remedy: "user-namespaces in [limits] of a profile, or -p build",
+			}
+		}
+		return Met{}
+	}
 	for _, p := range f.Paths {
 		if m := v.MountOf(p); m.Type == "tmpfs" {
 			return Met{Wall: Space, Text: m.Point + " is a tmpfs, and full, or has no inode left", Remedy: "--tmpfs " + m.Point + ":SIZE makes it larger, and it counts as memory"}

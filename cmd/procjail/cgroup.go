@@ -114,6 +114,23 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 	}
 }
 
+// sayThrottled tells of a payload that failed, or whose time was over, and that was kept
+// from running in most periods of cpu.max.
+func sayThrottled(spec *plan.Spec, res launch.Result) {
+	u := res.Cgroup
+	if u.ThrottledIn == 0 || u.ThrottledIn*2 < u.Periods {
+		return
+	}
+	limit := "--cpus " + strconv.FormatFloat(spec.Limits.CPUs, 'g', -1, 64)
+	for _, s := range spec.Limits.More {
+		if s.File == "cpu.max" {
+			limit = s.Name
+		}
+	}
+	say("cpus", fmt.Sprintf("in %d of %d periods its processor time was used up before their end (cpu.max, %s), and its threads waited for %s in all", u.ThrottledIn, u.Periods, limit, short(u.Throttled)))
+	say("remedy", "--cpus COUNT allows more")
+}
+
 // limitOf is the limit for a file of the cgroup, in the words that asked for it;
 // empty: it has none.
 func limitOf(spec *plan.Spec, n uint64, text, file string) string {

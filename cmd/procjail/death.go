@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,11 @@ var meanings = map[unix.Signal]string{
 	unix.SIGTRAP: "for a breakpoint, to who has no debugger",
 	unix.SIGPIPE: "to who writes to a pipe that nobody reads",
 	unix.SIGSYS:  "for a call that the seccomp policy answers with it",
+}
+
+// dumping are the signals that leave a core, signal(7).
+var dumping = []unix.Signal{
+	unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGILL, unix.SIGQUIT, unix.SIGSEGV, unix.SIGTRAP, unix.SIGXCPU, unix.SIGXFSZ,
 }
 
 // sayDeath tells which signal ended the payload, and what can be known of why.
@@ -48,8 +54,11 @@ func sayDeath(spec *plan.Spec, res launch.Result) {
 	case sig == unix.SIGABRT:
 		text += ", by which programs give up (abort(3))"
 	}
-	if res.Status.CoreDump() {
+	switch {
+	case s.CoreDump():
 		text += "; a core was dumped"
+	case slices.Contains(dumping, sig) && spec.Limits.Core == 0:
+		text += "; no core was kept, since core is 0 in [limits] of the profile"
 	}
 	say("signal", text)
 	if sig == unix.SIGSEGV || sig == unix.SIGBUS || sig == unix.SIGABRT {
@@ -76,25 +85,29 @@ func sayMemory(spec *plan.Spec, res launch.Result) {
 	say("remedy", "--memory SIZE allows more")
 }
 
-// sayFull names what was full at the end.
+// sayFull names what was full at the end, or when a process failed.
 func sayFull(res launch.Result) {
 	for _, f := range res.Full {
 		if f.Size > 0 {
-			say("full", fmt.Sprintf("%s has no room left of its %s (ENOSPC; SIGBUS for who maps a file there)", f.Path, megabytes(f.Size)))
+			say("full", fmt.Sprintf("%s had no room left of its %s (ENOSPC; SIGBUS for who maps a file there)", f.Path, megabytes(f.Size)))
 		} else {
-			say("full", fmt.Sprintf("%s has no inode left of its %d (ENOSPC)", f.Path, f.Inodes))
+			say("full", fmt.Sprintf("%s had no inode left of its %d (ENOSPC)", f.Path, f.Inodes))
 		}
 		say("remedy", "--tmpfs "+f.Path+":SIZE makes it larger, and it counts as memory")
 	}
 }
 
-// sayOthers tells what became of the processes that the payload left, which is worth
-// a line only for who looks.
-func (o *options) sayOthers(res launch.Result) {
+// sayZombies tells of a payload that is PID 1 and reaps nobody.
+func sayZombies(res launch.Result) {
 	if res.Zombies > 0 {
 		say("pid1", fmt.Sprintf("the payload is PID 1 and had not waited for %d processes that had ended (zombies); --pid1 init reaps them", res.Zombies))
 	}
-	if res.LeftRunning && o.verbose {
-		say("pid1", "processes that the payload left were ended with it: its PID namespace ends with PID 1 (pid_namespaces(7))")
+}
+
+// sayLeft tells what became of the processes that the payload left, which is worth a
+// line only for who looks.
+func (o *options) sayLeft(res launch.Result) {
+	if res.LeftRunning && (o.verbose || o.trace) {
+		say("pid1", "what the payload left of processes ended with it: a PID namespace ends with its PID 1 (pid_namespaces(7))")
 	}
 }

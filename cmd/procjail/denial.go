@@ -49,18 +49,19 @@ func (o *options) denied(policy string) (tell func(*denial.Denial), done func())
 	return func(d *denial.Denial) { lines <- refusal(d, policy) }, func() { close(lines); <-ended }
 }
 
-// sayDenied tells, when the payload failed, what its policy had refused: what
-// explains most first, each with what would allow it and what that means.
-func sayDenied(spec *plan.Spec, log *denial.Log) {
+// split tells what programs do not expect to be refused from what they go on without,
+// each with what explains most first.
+func split(log *denial.Log) (telling, expected []*denial.Denial) {
 	list := log.Telling()
-	first := slices.IndexFunc(list, (*denial.Denial).Expected)
-	var expected []string
-	if first > 0 { // there is something that says more
-		for _, d := range list[first:] {
-			expected = append(expected, d.Text)
-		}
-		list = list[:first]
+	if first := slices.IndexFunc(list, (*denial.Denial).Expected); first >= 0 {
+		return list[:first], list[first:]
 	}
+	return list, nil
+}
+
+// sayRefused tells, when the payload failed, what its policy had refused, each with
+// what would allow it and what that means.
+func sayRefused(spec *plan.Spec, list []*denial.Denial, others uint64) {
 	shown := list[:min(len(list), shownDenials)]
 	for i, d := range shown {
 		text := refusal(d, spec.Filter.Name)
@@ -76,12 +77,18 @@ func sayDenied(spec *plan.Spec, log *denial.Log) {
 			say("remedy", remedy)
 		}
 	}
-	if more := len(list) - shownDenials; more > 0 || log.Others > 0 {
-		say("refused", fmt.Sprintf("%d kinds of calls more, and %d calls of others; --report has them", max(more, 0), log.Others))
+	if more := len(list) - shownDenials; more > 0 || others > 0 {
+		say("refused", fmt.Sprintf("%d kinds of calls more, and %d calls of others; --report has them", max(more, 0), others))
 	}
-	if len(expected) > 0 {
-		say("refused", strings.Join(expected, ", ")+": most programs that try this go on without")
+}
+
+// sayExpected tells of those for which something else explains the failure.
+func sayExpected(list []*denial.Denial) {
+	texts := make([]string, len(list))
+	for i, d := range list {
+		texts[i] = d.Text
 	}
+	say("refused", strings.Join(texts, ", ")+": most programs that try this go on without")
 }
 
 // allowing is the option that would allow such a call, and what it gives away:

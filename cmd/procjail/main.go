@@ -80,7 +80,7 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	met := opt.met(spec, p)
 	res, err := launch.Run(p, launch.Options{
 		Progress: opt.progress(p), Steps: opt.verbose || opt.reportFile != "", Manager: systemd.get, Stopping: opt.stopping,
-		Denied: tell, Before: opt.before(), Trace: opt.trace, Failed: met.failed,
+		Denied: tell, Before: opt.before(), Trace: opt.trace, Failed: met.failed, UserNamespaces: spec.Limits.UserNS,
 	})
 	told()
 	opt.steps(p, res.Steps)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -106,27 +108,47 @@ func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
 	if o.quiet {
 		return
 	}
-	sayEnd(spec, res, o.stopping)
+	sayEnd(res, o.stopping)
 	sayCgroup(spec, res)
 	sayDeath(spec, res)
-	o.sayOthers(res)
+	sayZombies(res)
 	if res.Status != 0 && !res.Killed {
-		sayFull(res)
-		sayDenied(spec, &res.Denied)
-		met.say(res)
+		sayWhy(spec, res, met)
 	}
+	if res.Status != 0 {
+		sayThrottled(spec, res)
+	}
+	o.sayLeft(res)
 	for _, dir := range o.overlays {
 		say("overlay", "changes are in "+filepath.Join(dir, "upper"))
 	}
 }
 
+// sayWhy tells what may have made the payload fail: what explains most first.
+func sayWhy(spec *plan.Spec, res launch.Result, met *met) {
+	sayFull(res)
+	telling, expected := split(&res.Denied)
+	switch explained := len(res.Full) > 0 || len(telling) > 0 || met.explains(); {
+	case len(expected) == 0:
+		sayRefused(spec, telling, res.Denied.Others)
+		met.say(res)
+	case explained:
+		sayRefused(spec, telling, res.Denied.Others)
+		met.say(res)
+		sayExpected(expected)
+	default:
+		sayRefused(spec, expected, res.Denied.Others)
+		met.say(res)
+	}
+}
+
 // sayEnd prints why procjail ended the payload, where it did.
-func sayEnd(spec *plan.Spec, res launch.Result, s launch.Stopping) {
+func sayEnd(res launch.Result, s launch.Stopping) {
 	how := ""
 	if res.Killed {
 		how = ", and killed after another " + s.Grace.String()
-		if spec.Init == profiles.PID1Payload {
-			how += ": the payload is PID 1, which gets no signal that it does not handle (pid_namespaces(7))"
+		if res.Deaf != 0 {
+			how += ": the payload is PID 1 and has no handler for " + unix.SignalName(res.Deaf) + ", so that the kernel drops it (pid_namespaces(7))"
 		}
 	}
 	switch res.Reason {

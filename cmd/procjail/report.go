@@ -146,6 +146,9 @@ func (o *options) ran(spec *plan.Spec, p *plan.Plan, res launch.Result) {
 		r.Status = &code
 	}
 	r.Others, r.Zombies = res.LeftRunning, res.Zombies
+	if res.Deaf != 0 {
+		r.Deaf = unix.SignalName(res.Deaf)
+	}
 	for _, f := range res.Full {
 		r.Full = append(r.Full, f.Path)
 	}
@@ -160,6 +163,7 @@ func (o *options) ran(spec *plan.Spec, p *plan.Plan, res launch.Result) {
 	if res.HasCgroup {
 		r.Usage.By = "cgroup"
 		r.Usage.User, r.Usage.System, r.Usage.Throttled = c.User.Seconds(), c.System.Seconds(), c.Throttled.Seconds()
+		r.Usage.Periods, r.Usage.ThrottledIn = c.Periods, c.ThrottledIn
 		r.Usage.MemoryPeak, r.Usage.SwapPeak, r.Usage.PidsPeak = c.MemoryPeak, c.SwapPeak, c.PidsPeak
 		r.Usage.IORead, r.Usage.IOWritten = c.IORead, c.IOWritten
 		r.Usage.OOMKills, r.Usage.PidsDenied = c.OOMKills, c.PidsDenied

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 
 // met are the walls that the payload's calls have met, for --trace-denials.
 type met struct {
-	failed func(*launch.Failure) // nil: nobody asked
+	failed func(*launch.Failure) bool // nil: nobody asked
 	walls  map[*launch.Failure]wall.Met
 }
 
@@ -34,21 +35,54 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	}
 	m.walls = make(map[*launch.Failure]wall.Met)
 	restricted := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { _, ok := e.Step.(plan.LandlockRestrictSelf); return ok })
-	m.failed = func(f *launch.Failure) {
-		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted}
-		found := wall.Of(wall.Failure{Call: f.Call.Name(), Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address, IDs: f.IDs}, view)
+	withheld := withheld(p)
+	m.failed = func(f *launch.Failure) bool {
+		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted, Instances: spec.Limits.Inotify}
+		found := wall.Of(wall.Failure{
+			Call: f.Call.Name(), Args: f.Call.Args, Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address, IDs: f.IDs, PID: f.Process.PID,
+			Data: f.Data, Withheld: withheld,
+		}, view)
+		if found.Wall == wall.None && f.Errno == 0 {
+			return false
+		}
 		m.walls[f] = found
 		if o.verbose && found.Wall != wall.None {
 			say("failed", failure(f, found))
 		}
+		return true
 	}
 	return m
 }
 
+// withheld are the names of the variables that this process has and the payload does
+// not. A shell gives its own to each of its children.
+func withheld(p *plan.Plan) (names []string) {
+	passed := []string{"_", "PWD", "OLDPWD", "SHLVL"}
+	for _, e := range p.Entries {
+		if s, ok := e.Step.(plan.Execve); ok && e.Stage == plan.Payload {
+			for _, kv := range s.Env {
+				name, _, _ := strings.Cut(kv, "=")
+				passed = append(passed, name)
+			}
+		}
+	}
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); !slices.Contains(passed, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func failure(f *launch.Failure, found wall.Met) string {
-	text := f.Text + ": " + plan.Errno(f.Errno).String()
-	if found.Text != "" {
-		text += ", " + found.Text
+	text := f.Text + ": "
+	switch {
+	case f.Errno == 0:
+		text += found.Text
+	case found.Text != "":
+		text += plan.Errno(f.Errno).String() + ", " + found.Text
+	default:
+		text += plan.Errno(f.Errno).String()
 	}
 	if found.Inferred || f.Inferred {
 		text += " (inferred)"
@@ -56,26 +90,44 @@ func failure(f *launch.Failure, found wall.Met) string {
 	if f.Process.PID != 0 {
 		text += " (" + f.Process.Name + ", process " + strconv.Itoa(f.Process.PID) + ")"
 	}
-	if f.Count > 1 {
+	if f.Count > 1 && !f.Inferred { // a fork that a signal interrupts is made again
 		text += ", " + strconv.FormatUint(f.Count, 10) + " times"
 	}
 	return text
 }
 
-// telling are the failures that met a wall, the last first; then the others. One
-// that says nothing of its own, as a second try of the same path, comes once.
-func (m *met) telling(res launch.Result) (list []*launch.Failure) {
-	for _, f := range slices.Backward(res.Failed) {
-		if m.walls[f].Wall != wall.None {
-			list = append(list, f)
-		}
-	}
-	for _, f := range res.Failed {
-		if m.walls[f].Wall == wall.None {
-			list = append(list, f)
-		}
-	}
+// telling are the failures that met a wall, the last first; then those that would
+// have come without one, and why is known; then what programs go on without, and
+// what says nothing.
+func (m *met) telling(res launch.Result) []*launch.Failure {
+	list := slices.Clone(res.Failed)
+	slices.Reverse(list)
+	slices.SortStableFunc(list, func(a, b *launch.Failure) int { return m.rank(a) - m.rank(b) })
 	return list
+}
+
+// explains reports whether a failure met a wall, or is known to be the program's own.
+func (m *met) explains() bool {
+	for _, found := range m.walls {
+		if found.Wall != wall.None && !found.Expected {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *met) rank(f *launch.Failure) int {
+	switch found := m.walls[f]; {
+	case found.Wall == wall.None:
+		return 4
+	case found.Expected:
+		return 3
+	case found.Wall == wall.Program:
+		return 2
+	case f.Data != "": // the program's words, not the kernel's
+		return 1
+	}
+	return 0
 }
 
 // say tells, when the payload failed, which walls it met.
@@ -88,7 +140,7 @@ func (m *met) say(res launch.Result) {
 	for _, f := range m.telling(res) {
 		found := m.walls[f]
 		switch {
-		case found.Wall == wall.None || said[found.Text]:
+		case found.Wall == wall.None || found.Expected || said[found.Text]:
 		case len(said) == shownFailures:
 			more++
 		default:
@@ -160,10 +212,13 @@ func (m *met) report(res launch.Result) *report.Failures {
 		r.Why = res.Blind.Error()
 	}
 	for _, f := range m.telling(res) {
-		found := m.walls[f]
+		found, errno := m.walls[f], ""
+		if f.Errno != 0 {
+			errno = plan.Errno(f.Errno).String()
+		}
 		r.Calls = append(r.Calls, report.FailedCall{
-			Syscall: f.Call.Name(), Call: f.Text, Paths: f.Paths, Errno: plan.Errno(f.Errno).String(),
-			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred,
+			Syscall: f.Call.Name(), Call: f.Text, Paths: f.Paths, Errno: errno,
+			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected,
 			Count: f.Count, Process: f.Process.PID, Name: f.Process.Name, At: f.At.Seconds(),
 		})
 	}

@@ -20,9 +20,9 @@
 // The cause is what a truthful sandbox should name. It is of one of Kinds. Where
 // it is of the kind "program" or "none", a sandbox that blames itself is wrong.
 //
-// The rows of section "failure" are the failure itself, those of "kernel" ask the
-// kernel about it, those of "remedy" are the same with the remedy, and those of
-// "outside" without any jail.
+// The rows of section "failure" are the failure itself, those of "traced" the same
+// with --trace-denials, those of "kernel" ask the kernel about it, those of "remedy" are
+// the failure with its remedy, and those of "outside" without any jail.
 package failures
 
 import (
@@ -181,10 +181,10 @@ func parseRows(text string) []Row {
 	return rows
 }
 
-// Says returns the lines of procjail's own that a case's failure ends with.
-func (c Case) Says() []string {
+// Says returns the lines of procjail's own in what rows print.
+func Says(rows []Row) []string {
 	var lines []string
-	for _, row := range c.Sections["failure"] {
+	for _, row := range rows {
 		for line := range strings.Lines(row.Output) {
 			if strings.HasPrefix(line, "procjail: ") {
 				lines = append(lines, strings.TrimSuffix(line, "\n"))

@@ -22,15 +22,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the rows of the scripts, and README.md")
 
-// TestKernelFailures runs every script. Besides testscript's own commands they
-// have one:
-//
-//	rows SECTION
-//
-// runs the rows of that section and compares each with its exit status and all
-// that it prints, where what differs from run to run is written as in the function
-// steady. The variable BIN is where the programs are, beside which procjail's own
-// is in PATH.
+// TestKernelFailures runs every script, and compares the rows with their exit status
+// and all that they print, where what differs from run to run is written as in the
+// function steady.
 func TestKernelFailures(t *testing.T) {
 	start(t)
 	bin := programs(t)
@@ -45,25 +39,7 @@ func TestKernelFailures(t *testing.T) {
 						}
 					}
 				})
-				testscript.Run(t, testscript.Params{
-					Files: []string{filepath.Join(f.Name, c.File)},
-					Setup: func(e *testscript.Env) error {
-						e.Setenv("PATH", bin+":"+filepath.Dir(kerneltest.Binary(t))+":/usr/bin:/bin")
-						e.Setenv("BIN", bin)
-						e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
-						e.Cd = filepath.Join(e.WorkDir, "work")
-						// The payload may be another user, and is to find neither in the other.
-						return errors.Join(os.Chmod(e.WorkDir, 0o755), os.Mkdir(e.Getenv("HOME"), 0o755), os.Mkdir(e.Cd, 0o755))
-					},
-					Cmds: map[string]func(*testscript.TestScript, bool, []string){
-						"rows": func(ts *testscript.TestScript, _ bool, args []string) {
-							if len(args) != 1 || len(c.Sections[args[0]]) == 0 {
-								ts.Fatalf("usage: rows SECTION")
-							}
-							rows(ts, c.Sections[args[0]])
-						},
-					},
-				})
+				testscript.Run(t, Params(f, c, bin, bin+":"+filepath.Dir(kerneltest.Binary(t)), rows))
 			})
 		}
 	}
@@ -164,12 +140,10 @@ func programs(t *testing.T) string {
 }
 
 // rows runs the rows of a section. With -update they become what came out.
-func rows(ts *testscript.TestScript, want []Row) {
+func rows(ts *testscript.TestScript, _ string, want []Row) {
 	got := make([]Row, len(want))
 	for i, row := range want {
-		cmd := exec.Command("sh", "-c", row.Command)
-		cmd.Dir = ts.MkAbs(".")
-		cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "WORK=" + cmd.Dir, "BIN=" + ts.Getenv("BIN"), "LC_ALL=C"}
+		cmd := row.Shell(ts)
 		out, err := cmd.CombinedOutput()
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {
@@ -199,7 +173,11 @@ var (
 	pids        = regexp.MustCompile(`pid \d+`)
 	processes   = regexp.MustCompile(`process \d+\)`)
 	pointers    = regexp.MustCompile(`\b0x[0-9a-f]{6,15}\b`)
+	lengths     = regexp.MustCompile(`(connect\(\d+, "[^"]*"), \d+`) // of a socket's path
+	ports       = regexp.MustCompile(`127\.0\.0\.1:\d{5}`)
 	tracees     = regexp.MustCompile(`(PTRACE_\w+), \d+`)
+	itself      = regexp.MustCompile(`\bkill\(\d+`)
+	others      = regexp.MustCompile(`process \d+ has`)
 	sizes       = regexp.MustCompile(`\d+\.\d+M`)
 	noCgroup    = regexp.MustCompile(`(?m)^procjail: note: (no cgroup:|the \w+ controller) .*\n`) // test/limits tests that
 )
@@ -214,7 +192,11 @@ func steady(s string, paths map[string]string) string {
 	s = pids.ReplaceAllString(s, "pid N")
 	s = processes.ReplaceAllString(s, "process N)")
 	s = pointers.ReplaceAllString(s, "0x...")
+	s = lengths.ReplaceAllString(s, "$1, N")
+	s = ports.ReplaceAllString(s, "127.0.0.1:N")
 	s = tracees.ReplaceAllString(s, "$1, N")
+	s = itself.ReplaceAllString(s, "kill(N")
+	s = others.ReplaceAllString(s, "process N has")
 	s = sizes.ReplaceAllString(s, "N.NM")
 	return noCgroup.ReplaceAllString(s, "")
 }

@@ -44,17 +44,20 @@ func TestReadme(t *testing.T) {
 
 // tables is one for each kind of cause, with a line for each case.
 func tables(all []Failure) string {
-	scripts, spoken := 0, 0
+	scripts, spoken, traced := 0, 0, 0
 	for _, f := range all {
 		for _, c := range f.Cases {
 			scripts++
-			if len(c.Says()) > 0 {
+			switch {
+			case len(Says(c.Sections["failure"])) > 0:
 				spoken++
+			case len(Says(c.Sections["traced"])) > 0:
+				traced++
 			}
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%d programs, %d scripts. In %d of them procjail says something of its own today.\n", len(all), scripts, spoken)
+	fmt.Fprintf(&b, "\n%d programs, %d scripts. In %d of them procjail says something of its own, and in %d more with `--trace-denials`.\n", len(all), scripts, spoken, traced)
 	for _, kind := range Kinds {
 		var lines []string
 		for _, f := range all {
@@ -77,15 +80,17 @@ func tables(all []Failure) string {
 func line(f Failure, c Case) string {
 	first := fmt.Sprintf("[%s](%s/main.go), [%s](%s/%s)<br>%s", f.Name, f.Name, c.File, f.Name, c.File, code(c.Cause))
 	var says []string
-	for _, row := range c.Sections["failure"] {
-		says = append(says, code("$ "+row.Command))
-	}
-	said := c.Says()
-	for _, text := range said {
-		says = append(says, code(text))
-	}
-	if len(said) == 0 {
-		says = append(says, "nothing")
+	for _, section := range []string{"failure", "traced"} {
+		for _, row := range c.Sections[section] {
+			says = append(says, code("$ "+row.Command))
+		}
+		said := Says(c.Sections[section])
+		for _, text := range said {
+			says = append(says, code(text))
+		}
+		if len(said) == 0 && section == "failure" {
+			says = append(says, "nothing")
+		}
 	}
 	return "| " + strings.Join([]string{first, escape(f.Seen), escape(f.Kernel), strings.Join(says, "<br>"), escape(f.Remedy)}, " | ") + " |\n"
 }

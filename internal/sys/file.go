@@ -15,7 +15,7 @@ const AtFDCWD = unix.AT_FDCWD
 type Stat struct {
 	Mode         uint32 // with the type
 	UID, GID     uint32
-	Size         int64
+	Size, Held   int64 // Held are the bytes that are allocated
 	Dev, Ino     uint64
 	Rdev         uint64 // of a device
 	Nlink        uint64
@@ -24,7 +24,7 @@ type Stat struct {
 
 func newStat(s *unix.Stat_t) Stat {
 	return Stat{
-		Mode: s.Mode, UID: s.Uid, GID: s.Gid, Size: s.Size, Dev: s.Dev, Rdev: s.Rdev, Ino: s.Ino, Nlink: uint64(s.Nlink), // 32 bits on arm64
+		Mode: s.Mode, UID: s.Uid, GID: s.Gid, Size: s.Size, Held: s.Blocks * 512, Dev: s.Dev, Rdev: s.Rdev, Ino: s.Ino, Nlink: uint64(s.Nlink), // 32 bits on arm64
 		Mtime: s.Mtim.Nano(), Ctime: s.Ctim.Nano(),
 	}
 }
@@ -34,6 +34,12 @@ func (s Stat) IsDir() bool { return s.Mode&unix.S_IFMT == unix.S_IFDIR }
 
 // IsRegular reports whether it is a regular file.
 func (s Stat) IsRegular() bool { return s.Mode&unix.S_IFMT == unix.S_IFREG }
+
+// IsDevice reports whether it is a device.
+func (s Stat) IsDevice() bool {
+	kind := s.Mode & unix.S_IFMT
+	return kind == unix.S_IFCHR || kind == unix.S_IFBLK
+}
 
 // Names calls getdents64(2) for the names in a directory, in no order; none where it
 // cannot be read.
@@ -202,20 +208,45 @@ func MoveProcesses(dir int, from, to string) error {
 	return &os.PathError{Op: "write", Path: to, Err: unix.EBUSY}
 }
 
-// StatInRoot calls openat2(2) with RESOLVE_IN_ROOT and O_PATH, and fstat(2): what name
-// is for a process whose root directory is root.
-func StatInRoot(root, name string) (Stat, error) {
+// OpenInRoot calls openat2(2) with RESOLVE_IN_ROOT: it opens what name is for a
+// process whose root directory is root. The caller owns fd.
+func OpenInRoot(root, name string, flags int) (fd int, err error) {
 	dir, err := Openat(unix.AT_FDCWD, root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer Close(dir)
+	fd, err = unix.Openat2(dir, name, &unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
+	if err != nil {
+		return -1, &os.PathError{Op: "openat2", Path: name, Err: err}
+	}
+	return fd, nil
+}
+
+// StatInRoot calls OpenInRoot with O_PATH, and fstat(2).
+func StatInRoot(root, name string) (Stat, error) {
+	fd, err := OpenInRoot(root, name, unix.O_PATH)
 	if err != nil {
 		return Stat{}, err
 	}
-	defer Close(dir)
-	fd, err := unix.Openat2(dir, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
-	if err != nil {
-		return Stat{}, &os.PathError{Op: "openat2", Path: name, Err: err}
-	}
 	defer Close(fd)
 	return StatFD(fd)
+}
+
+// ReadlinkInRoot calls OpenInRoot with O_PATH and O_NOFOLLOW, and readlinkat(2), which is
+// ENOENT for what is there and no symbolic link.
+func ReadlinkInRoot(root, name string) (string, error) {
+	fd, err := OpenInRoot(root, name, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return "", err
+	}
+	defer Close(fd)
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, "", buf)
+	if err != nil {
+		return "", &os.PathError{Op: "readlinkat", Path: name, Err: err}
+	}
+	return string(buf[:n]), nil
 }
 
 // OpenPath calls openat(2) with O_PATH, for a path of which the last part is no

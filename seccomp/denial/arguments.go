@@ -42,7 +42,7 @@ var arguments = [...]struct{ name, kinds string }{
 	{"keyctl", "keyctl arg arg arg arg"},
 	{"mbind", "ptr size int ptr size hex"},
 	{"memfd_secret", "hex"},
-	{"mount", "str str str mount ptr"},
+	{"mount", "text str text mount ptr"},
 	{"mount_setattr", "dir str hex ptr size"},
 	{"move_mount", "dir str dir str hex"},
 	{"name_to_handle_at", "dir str ptr ptr hex"},
@@ -87,7 +87,13 @@ var arguments = [...]struct{ name, kinds string }{
 	{"faccessat2", "dir str hex hex"},
 	{"fchmodat", "dir str mode"},
 	{"fchownat", "dir str int int hex"},
+	{"exit_group", "int"},
+	{"fchown", "fd int int"},
 	{"fork", ""},
+	{"inotify_add_watch", "fd str hex"},
+	{"inotify_init", ""},
+	{"inotify_init1", "hex"},
+	{"kill", "int signal"},
 	{"lchown", "str int int"},
 	{"link", "str str"},
 	{"linkat", "dir str dir str hex"},
@@ -95,9 +101,15 @@ var arguments = [...]struct{ name, kinds string }{
 	{"mkdirat", "dir str mode"},
 	{"mknod", "str mode hex"},
 	{"mknodat", "dir str mode hex"},
+	{"mlock", "ptr size"},
+	{"mlock2", "ptr size hex"},
+	{"mlockall", "hex"},
+	{"mmap", "ptr size prot map fd hex"},
+	{"mremap", "ptr size size hex ptr"},
 	{"open", "str open mode"},
 	{"openat", "dir str open mode"},
 	{"openat2", "dir str ptr size"},
+	{"pipe2", "ptr hex"},
 	{"rename", "str str"},
 	{"renameat", "dir str dir str"},
 	{"renameat2", "dir str dir str hex"},
@@ -105,10 +117,12 @@ var arguments = [...]struct{ name, kinds string }{
 	{"sendto", "fd ptr size hex address size"},
 	{"symlink", "text str"},
 	{"symlinkat", "text dir str"},
+	{"tgkill", "int int signal"},
 	{"truncate", "str size"},
 	{"unlink", "str"},
 	{"unlinkat", "dir str hex"},
 	{"vfork", ""},
+	{"write", "fd data size"},
 	{"stat", "str ptr"},
 	{"lstat", "str ptr"},
 	{"newfstatat", "dir str ptr hex"},
@@ -142,6 +156,8 @@ func write(kind string, v, size uint64, mem Memory) string {
 		return pointer(v)
 	case "str", "text": // text is no path
 		return text(v, mem)
+	case "data":
+		return data(v, size, mem)
 	case "address":
 		return address(v, size, mem)
 	case "open":
@@ -152,6 +168,12 @@ func write(kind string, v, size uint64, mem Memory) string {
 		return flags(v, cloneFlags[:])
 	case "mount":
 		return flags(v, mountFlags[:])
+	case "prot":
+		return flags(v, protections[:])
+	case "map":
+		return flags(v, mapFlags[:])
+	case "signal":
+		return signal(v)
 	case "family":
 		return symbol(v, families[:])
 	case "ioctl":
@@ -237,6 +259,24 @@ func directory(v uint64) string {
 		return "AT_FDCWD"
 	}
 	return strconv.Itoa(int(int32(v)))
+}
+
+// data is text of a known size.
+func data(v, size uint64, mem Memory) string {
+	const longest = 64
+	b := mem(v, int(min(size, longest)))
+	if size > longest {
+		return strconv.Quote(string(b)) + "..."
+	}
+	return strconv.Quote(string(b))
+}
+
+// Data is what a call of write(2) writes, up to 4096 bytes.
+func (c Call) Data(mem Memory) string {
+	if c.Name() != "write" {
+		return ""
+	}
+	return string(mem(c.Args[1], int(min(c.Args[2], 4096))))
 }
 
 // longestText is how much of a string is shown.
@@ -347,6 +387,8 @@ func (c Call) Address(mem Memory) string {
 func (c Call) IDs() []uint32 {
 	switch c.Name() {
 	case "chown", "lchown":
+		return []uint32{uint32(c.Args[1]), uint32(c.Args[2])}
+	case "fchown":
 		return []uint32{uint32(c.Args[1]), uint32(c.Args[2])}
 	case "fchownat":
 		return []uint32{uint32(c.Args[2]), uint32(c.Args[3])}

@@ -93,6 +93,19 @@ func (l *Log) Add(c Call, verdict uint32, at time.Duration, who func() Process, 
 	return d, true
 }
 
+// Withdraw takes back what Add noted of one call c, which its caller went on without
+// as everybody could see.
+func (l *Log) Withdraw(c Call) {
+	d := l.index[c.key()]
+	if d == nil {
+		return
+	}
+	if d.Count--; d.Count == 0 {
+		delete(l.index, c.key())
+		l.Denials = slices.DeleteFunc(l.Denials, func(other *Denial) bool { return other == d })
+	}
+}
+
 // Telling returns the denials in the order in which they are worth reading for
 // who asks why the payload failed: what killed it, then what programs do not
 // expect to be refused, the last of that first, then what they try and do

@@ -134,3 +134,29 @@ func TestTelling(t *testing.T) {
 		t.Errorf("Telling = %v, want %v", got, want)
 	}
 }
+
+// TestWithdraw: what was taken back as often as it was noted has not been.
+func TestWithdraw(t *testing.T) {
+	var log denial.Log
+	add := func(nr int32) denial.Call {
+		c := denial.Call{NR: nr, Arch: amd64}
+		log.Add(c, errnoR|uint32(unix.ENOSYS), 1, func() denial.Process { return denial.Process{} }, memory{}.read)
+		return c
+	}
+	clone3 := add(unix.SYS_CLONE3)
+	add(unix.SYS_CLONE3)
+	add(unix.SYS_KCMP)
+	log.Withdraw(clone3)
+	if d := log.Denials[0]; len(log.Denials) != 2 || d.Name != "clone3" || d.Count != 1 {
+		t.Errorf("after one: %+v of %d", d, len(log.Denials))
+	}
+	log.Withdraw(clone3)
+	log.Withdraw(clone3)
+	if len(log.Denials) != 1 || log.Denials[0].Name != "kcmp" {
+		t.Errorf("after all: %d kinds", len(log.Denials))
+	}
+	add(unix.SYS_CLONE3)
+	if d := log.Denials[1]; len(log.Denials) != 2 || d.Count != 1 {
+		t.Errorf("again: %+v of %d", d, len(log.Denials))
+	}
+}

@@ -196,8 +196,8 @@ func AuditArch(arch string) uint32 {
 // traps or logs stays as it is.
 //
 // A call of one of the traced numbers goes to the listener as well where program
-// allows it. Calls that each program makes and that answer ENOSYS as a matter of
-// course are left alone: glibc and musl try clone3 first.
+// allows it. Unless it is traced, clone3(2) is left alone where it always answers
+// ENOSYS: glibc and musl try that first, for each thread and child.
 //
 // ok is whether the result can be loaded by a process that then hands over the
 // listener by sendmsg(2), which program must always allow.
@@ -209,12 +209,22 @@ func Watch(program []byte, arch uint32, traced []int32) (watching []byte, ok boo
 	answer := func(nr int32, with uint32) {
 		first = append(first, instruction{opEqual, 0, 1, uint32(nr)}, instruction{opReturn, 0, 0, with})
 	}
-	if v := Verdicts(program, arch, unix.SYS_CLONE3); len(v) == 1 && v[0] == unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS) {
+	if v := Verdicts(program, arch, unix.SYS_CLONE3); !slices.Contains(traced, unix.SYS_CLONE3) && len(v) == 1 && v[0] == unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS) {
 		answer(unix.SYS_CLONE3, v[0])
 	}
 	for _, nr := range traced {
-		if observable(Verdicts(program, arch, nr)) {
+		i := slices.IndexFunc(only, func(o argument) bool { return o.nr == nr })
+		switch {
+		case !observable(Verdicts(program, arch, nr)):
+		case i < 0:
 			answer(nr, unix.SECCOMP_RET_USER_NOTIF)
+		default:
+			values := only[i].values
+			first = append(first, instruction{opEqual, 0, uint8(2 + 2*len(values)), uint32(nr)}, instruction{opLoad, 0, 0, offsetArgs + 8*only[i].arg})
+			for _, v := range values {
+				answer(int32(v), unix.SECCOMP_RET_USER_NOTIF)
+			}
+			first = append(first, instruction{opLoad, 0, 0, offsetNR})
 		}
 	}
 	var out []byte

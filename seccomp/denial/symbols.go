@@ -53,7 +53,31 @@ func socketType(v uint64) string {
 	return kind
 }
 
+func signal(v uint64) string {
+	if name := unix.SignalName(unix.Signal(v)); name != "" {
+		return name
+	}
+	return hex(v)
+}
+
 var (
+	protections = [...]symbolName{
+		{unix.PROT_READ, "PROT_READ"},
+		{unix.PROT_WRITE, "PROT_WRITE"},
+		{unix.PROT_EXEC, "PROT_EXEC"},
+	}
+	mapFlags = [...]symbolName{
+		{unix.MAP_SHARED_VALIDATE, "MAP_SHARED_VALIDATE"},
+		{unix.MAP_SHARED, "MAP_SHARED"},
+		{unix.MAP_PRIVATE, "MAP_PRIVATE"},
+		{unix.MAP_FIXED, "MAP_FIXED"},
+		{unix.MAP_ANONYMOUS, "MAP_ANONYMOUS"},
+		{unix.MAP_LOCKED, "MAP_LOCKED"},
+		{unix.MAP_NORESERVE, "MAP_NORESERVE"},
+		{unix.MAP_POPULATE, "MAP_POPULATE"},
+		{unix.MAP_STACK, "MAP_STACK"},
+		{unix.MAP_HUGETLB, "MAP_HUGETLB"},
+	}
 	openFlags = [...]symbolName{
 		{unix.O_TMPFILE, "O_TMPFILE"},
 		{unix.O_CREAT, "O_CREAT"},

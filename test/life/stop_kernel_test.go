@@ -66,7 +66,7 @@ func TestKernelStopping(t *testing.T) {
 		{"fork loop", "--timeout 700ms --stop-timeout 200ms", sh(fleeing), nil, 124, "", `procjail: timeout: .*\n`, 0},
 		{"fork bomb", "--timeout 700ms --stop-timeout 200ms", sh(bomb), nil, 124, "", `(?s).*procjail: timeout: .*\n`, 0},
 		{"traced", "--profile build --rw /tmp --timeout 700ms --stop-timeout 200ms", self(t, "traced"), nil, 124, "", `procjail: timeout: .*\n`, 0},
-		{"PID 1", "--pid1 payload --stop-timeout 300ms", sh("echo ready; sleep 100; :"), []syscall.Signal{unix.SIGTERM}, killed, "", `procjail: interrupted: .*300ms: the payload is PID 1, which gets no signal that it does not handle \(pid_namespaces\(7\)\)\n`, 300 * time.Millisecond},
+		{"PID 1", "--pid1 payload --stop-timeout 300ms", sh("echo ready; sleep 100; :"), []syscall.Signal{unix.SIGTERM}, killed, "", `procjail: interrupted: .*300ms: the payload is PID 1 and has no handler for SIGTERM, so that the kernel drops it \(pid_namespaces\(7\)\)\n`, 300 * time.Millisecond},
 		{"PID 1, timeout", "--pid1 payload --timeout 500ms --stop-timeout 300ms", sh("echo ready; sleep 100; :"), nil, 124, "", `procjail: timeout: .*300ms: the payload is PID 1.*\n`, 0},
 		{"PID 1, trap", "--pid1 payload", sh(careful), []syscall.Signal{unix.SIGTERM}, 5, "cleaned\n", "", 0},
 		{"daemon left", "", sh(`setsid sleep 100 & echo ready; exit 4`), nil, 4, "", "", 0},

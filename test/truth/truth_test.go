@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { os.Exit(kerneltest.Main(m, victim)) }
 
 // victim is a payload's main.
 func victim(act string, args []string) int {
+	runtime.LockOSThread()
 	n := 1
 	if len(args) > 0 {
 		n, _ = strconv.Atoi(args[0])
@@ -70,11 +71,33 @@ func victim(act string, args []string) int {
 	case "listen":
 		program := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}}
 		fmt.Println(kerneltest.ErrnoName(listen(&program)))
+	case "execve": // on the first thread of some, or on another
+		time.Sleep(10 * time.Millisecond)
+		go func() {
+			runtime.LockOSThread()
+			if args[0] == "other" {
+				execve("other")
+			}
+			select {}
+		}()
+		if args[0] == "first" {
+			time.Sleep(10 * time.Millisecond)
+			execve("first")
+		}
+		select {}
 	case "refused-then-ready":
 		_ = unix.Unshare(unix.CLONE_NEWUTS)
 		kerneltest.Wait()
 	}
 	return 1
+}
+
+// execve becomes a shell.
+func execve(which string) {
+	if first := unix.Gettid() == unix.Getpid(); first != (which == "first") {
+		which = "wrong one"
+	}
+	_ = unix.Exec("/bin/sh", []string{"sh", "-c", "echo it was the " + which + "; exit 3"}, nil)
 }
 
 func start(t testing.TB) {

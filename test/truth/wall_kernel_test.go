@@ -22,13 +22,24 @@ var walls = []struct {
 	{`ln /etc/passwd /tmp/p`, "linkat", "EXDEV", "mounts"},
 	{`mknod /tmp/n c 1 3`, "mknodat", "EPERM", "capability"},
 	{`chown 5 /tmp`, "fchownat", "EINVAL", "id-map"},
-	{`cp /bin/true /tmp/t; chmod 600 /tmp/t; /tmp/t`, "execve", "EACCES", "mode"},
-	{`mkdir -m 0 /tmp/d; echo > /tmp/d/x`, "openat", "EACCES", "mode"},
-	{`printf '#!/nowhere/sh\n' > /tmp/s; chmod 700 /tmp/s; /tmp/s`, "execve", "ENOENT", "view"},
+	{`cp /bin/true /tmp/t; chmod 600 /tmp/t; /tmp/t`, "execve", "EACCES", "program"},
+	{`mkdir -m 0 /tmp/d; echo > /tmp/d/x`, "openat", "EACCES", "program"},
+	{`cat "$CLOSED"`, "openat", "EACCES", "mode"},
+	{`printf '#!/nowhere/sh\n' > /tmp/s; chmod 755 /tmp/s; /tmp/s`, "execve", "ENOENT", "program"},
+	{`printf '#!'"$HIDDEN"'\n' > /tmp/s; chmod 755 /tmp/s; /tmp/s`, "execve", "ENOENT", "view"},
+	{`ln -s "$HIDDEN" /tmp/l; cat /tmp/l`, "openat", "ENOENT", "view"},
+	{`printf 'x' > /tmp/s; chmod 755 /tmp/s; /tmp/s`, "execve", "ENOEXEC", "program"},
 	{`head -c 1M /dev/zero > /small/f; ln -s $(head -c 3000 /dev/zero | tr '\0' x) /small/l`, "symlinkat", "ENOSPC", "space"},
 	{`exec 3<>/dev/tcp/192.0.2.1/80`, "connect", "ENETUNREACH", "network"},
 	{`exec 3<>/dev/tcp/127.0.0.1/9`, "connect", "ECONNREFUSED", "network"},
 	{`ulimit -n 3; cat /etc/passwd`, "openat", "EMFILE", "limit"},
+	{`ulimit -v 100000; python3 -c 'bytearray(1 << 30)'`, "mmap", "ENOMEM", "limit"},
+	{`python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'`, "socket", "EPERM", "capability"},
+	{`python3 -c 'import os; os.environ["SECRET"]'`, "write", "", "variable"},
+	{`su -c true < /dev/null`, "execve", "", "privilege"},
+	{`kill -0 $$`, "kill", "", "namespace"},
+	{`: < /dev/tty`, "openat", "ENXIO", "terminal"},
+	{`cd /small; head -c 2M /dev/zero > x`, "", "", "full /small"},
 	{`mkdir /tmp`, "mkdir", "EEXIST", ""},
 	{`rmdir /tmp/none`, "rmdir", "ENOENT", ""},
 }
@@ -37,19 +48,33 @@ var walls = []struct {
 // a subordinate id and with the caller's.
 func TestKernelWalls(t *testing.T) {
 	start(t)
-	kerneltest.RequirePrograms(t, "bash")
+	kerneltest.RequirePrograms(t, "bash", "python3")
 	hidden := filepath.Join(t.TempDir(), "hidden")
 	if err := os.WriteFile(hidden, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	closed := filepath.Join(t.TempDir(), "closed")
+	if err := os.WriteFile(closed, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SECRET", "hunter2")
 	for _, id := range []string{"auto", "self"} {
 		for _, w := range walls {
+			if id == "self" && strings.Contains(w.line, "$CLOSED") {
+				continue // it is the caller's
+			}
 			name := filepath.Join(t.TempDir(), "report.json")
-			got := kerneltest.Run(t, "--id", id, "--allow-degraded", "cgroup,subid", "--trace-denials", "--tmpfs", "/small:16K", "-e", "HIDDEN="+hidden, "-e", "LC_ALL=C", "-w", "/tmp",
+			got := kerneltest.Run(t, "--id", id, "--allow-degraded", "cgroup,subid", "--trace-denials", "--tmpfs", "/small:16K", "-e", "HIDDEN="+hidden, "-e", "CLOSED="+closed, "--ro", closed, "-e", "LC_ALL=C", "-w", "/tmp",
 				"--report", name, "bash", "-c", w.line+"; exit 3")
 			r := read(t, name)
 			var met []string
 			ok := false
+			if path, full := strings.CutPrefix(w.wall, "full "); full {
+				if !slices.Contains(r.Full, path) || !strings.Contains(got.Stderr, "procjail: full: "+path+" had no room left") {
+					t.Errorf("--id %s: %s: full %v, said %s", id, w.line, r.Full, got.Stderr)
+				}
+				continue
+			}
 			for _, f := range r.Failures.Calls {
 				met = append(met, strings.Join([]string{f.Syscall, f.Errno, f.Wall, f.Cause}, " "))
 				ok = ok || f.Syscall == w.call && f.Errno == w.errno && f.Wall == w.wall
@@ -78,5 +103,18 @@ func TestKernelTracedWhole(t *testing.T) {
 	traced := kerneltest.Run(t, "--allow-degraded", "cgroup,subid", "--trace-denials", "bash", "-c", script)
 	if plain != traced || plain.Code != 0 || !slices.Equal(strings.Fields(plain.Stdout)[:1], []string{"through"}) {
 		t.Errorf("plain %+v\ntraced %+v", plain, traced)
+	}
+}
+
+// TestKernelTracedExecve: an execve(2) ends the other threads of its process, and one
+// that is not the first becomes it.
+func TestKernelTracedExecve(t *testing.T) {
+	start(t)
+	for _, options := range [][]string{{"--trace-denials"}, {"--trace-denials", "--id", "self"}, {"--trace-denials", "--pid1", "payload"}} {
+		for _, which := range []string{"first", "other"} {
+			if got := run(t, append([]string{"--timeout", "20s"}, options...), "execve", which); got.Code != 3 || got.Stdout != "it was the "+which+"\n" {
+				t.Errorf("%v, %s: %+v", options, which, got)
+			}
+		}
 	}
 }

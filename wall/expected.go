@@ -1,0 +1,54 @@
+package wall
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// expected reports whether most programs that meet such a failure go on without: what
+// the C library, language runtimes and tools look for by rule.
+func expected(f Failure) bool {
+	if len(f.Paths) == 0 {
+		return false
+	}
+	p := f.Paths[0]
+	switch {
+	case p == "/dev/tty": // a shell looks for a terminal; who wants to ask somebody waits
+		return f.openFlags()&unix.O_NONBLOCK != 0
+	case f.Errno == unix.ENOENT && strings.HasPrefix(p, "/sys/"): // how large the machine is
+		return true
+	case strings.HasPrefix(p, "/proc/1/"): // ps(1)
+		return true
+	}
+	return slices.ContainsFunc(optional, func(name string) bool {
+		return p == name || strings.HasSuffix(name, "/") && strings.HasPrefix(p, name) || strings.HasPrefix(name, "*") && strings.HasSuffix(p, name[1:])
+	})
+}
+
+// openFlags are those of open(2).
+func (f Failure) openFlags() uint64 {
+	switch f.Call {
+	case "open":
+		return f.Args[1]
+	case "openat":
+		return f.Args[2]
+	}
+	return 0
+}
+
+// optional are files that programs read if they are there. One that ends in "/" is
+// a directory and what is in it; one that begins with "*" is an end.
+var optional = []string{
+	// The C library: locales, time zones, names, preloading.
+	"/usr/share/locale/", "/usr/lib/locale/", "/etc/locale.alias", "/etc/localtime", "/etc/timezone",
+	"/etc/host.conf", "/etc/gai.conf", "/etc/nsswitch.conf", "/etc/resolv.conf", "/etc/ld.so.preload", "/etc/ld.so.conf",
+	// Terminals and shells.
+	"/etc/terminfo/", "/etc/terminfo", "/etc/inputrc", "/etc/profile", "/etc/bash.bashrc", "/etc/zsh/",
+	// What tools take their defaults from.
+	"/etc/gitconfig", "/etc/wgetrc", "/etc/ssh/ssh_config", "/etc/ssl/openssl.cnf", "/etc/pip.conf", "/etc/npmrc", "/etc/debian_version", "/etc/login.defs",
+	"*/sitecustomize.py", "*/usercustomize.py",
+	// Java asks for smaller cores of itself.
+	"/proc/self/coredump_filter",
+}
