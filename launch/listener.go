@@ -69,6 +69,9 @@ func (r *run) answer() {
 		errno = unix.ENOSYS
 		r.ended = r.killed(&n) == r.plan.Payload || r.ended
 	}
+	if r.opt.Trace && d != nil {
+		r.traced.lives.refused(d, pid)
+	}
 	if r.opt.Trace && call.Name() == "clone3" {
 		r.traced.withoutClone3(pid, call)
 		first = false // most go on without

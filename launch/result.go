@@ -38,6 +38,9 @@ type Result struct {
 	Failed        []*Failure
 	OtherFailures uint64
 	Blind         error
+	// Executed are the names of the programs that were seen to begin, without their
+	// directories.
+	Executed []string
 	// LeftRunning is whether other processes were there, as PID 1 saw it, when the payload
 	// ended: the end of the jail killed them. pid_namespaces(7).
 	LeftRunning bool
@@ -101,6 +104,13 @@ func (r *run) result() (res Result, err error) {
 		if !slices.Contains(res.Full, f) {
 			res.Full = append(res.Full, f)
 		}
+	}
+	res.Executed = r.traced.executed
+	for _, f := range r.traced.failures {
+		f.EndedWell, f.After = f.last.wentOn()
+	}
+	for _, d := range r.denied.Denials {
+		d.WentOn, _ = r.traced.lives.denied[d].wentOn()
 	}
 	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {

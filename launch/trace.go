@@ -29,6 +29,12 @@ type Failure struct {
 	At      time.Duration // the first of them
 	// Inferred is whether the errno is what must have come, and was not seen.
 	Inferred bool
+	// EndedWell is whether the last process that it failed for did without, and ended
+	// with status 0. After is how many calls it made meanwhile that were looked at. Of
+	// Run's Result only.
+	EndedWell bool
+	After     uint64
+	last      mark
 }
 
 // mostFailures is how many kinds of failures are kept.
@@ -41,14 +47,17 @@ type tracer struct {
 	index    map[string]*Failure
 	again    map[int]denial.Call // calls that are made again since they wait: let them
 	clone3   map[int]denial.Call // refused, of threads that may go on with clone(2)
-	full     []Full              // when a process ended that had failed
-	blind    error               // why results cannot be seen
+	executed []string
+	full     []Full // when a process ended that had failed
+	blind    error  // why results cannot be seen
+	lives    lives
 }
 
 // trace lets a call go on that the policy allows, and looks what comes of it.
 func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	t, tid := &r.traced, int(n.Pid)
 	goOn := func() { _ = sys.ContinueNotification(r.listener, n.ID) }
+	t.lives.called(tid)
 	if t.again[tid] == call {
 		delete(t.again, tid)
 		goOn()
@@ -61,24 +70,21 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		return
 	case "exit_group":
 		r.ends(call)
+		t.lives.exits(tid, uint8(call.Args[0]))
 		goOn()
 		return
-	case "write": // to standard error
+	case "write":
+		// A shell has standard error in the place of the output for "echo ... >&2".
+		if call.Args[0]&0xffffffff == 1 && !sys.SameFile(t.lives.leader(tid), 1, 2) {
+			goOn()
+			return
+		}
 		r.failed(&Failure{Call: call, Text: call.Text(read), Data: call.Data(read)}, tid)
 		goOn()
 		return
 	case "kill", "tgkill":
 		if call.Name() == "tgkill" || call.Args[1] != 0 { // it may end by that
 			r.failed(&Failure{Call: call, Text: call.Text(read)}, tid)
-			goOn()
-			return
-		}
-	}
-	if name := call.Name(); name == "execve" || name == "execveat" {
-		// One of several threads becomes its process's first in it, and what was to stop
-		// it is forgotten (fs/exec.c:de_thread): what comes of it is not looked at.
-		status, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
-		if field(status, "Threads") != "1" {
 			goOn()
 			return
 		}
@@ -109,6 +115,9 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		if f.Errno != 0 || call.Misleads() {
 			r.failed(f, tid)
 		}
+		if f.Errno == 0 && strings.HasPrefix(call.Name(), "execve") && len(f.Paths) > 0 && len(t.executed) < mostFailures {
+			t.executed = append(t.executed, path.Base(f.Paths[0]))
+		}
 	})
 	switch {
 	case errors.Is(err, sys.ErrRestarted):
@@ -137,6 +146,7 @@ func (r *run) failed(f *Failure, tid int) {
 	}
 	if old := t.index[key]; old != nil {
 		old.Count++
+		old.last = t.lives.mark(tid)
 		return
 	}
 	room := len(t.failures) < mostFailures
@@ -154,6 +164,7 @@ func (r *run) failed(f *Failure, tid int) {
 	if t.index == nil {
 		t.index = make(map[string]*Failure)
 	}
+	f.last = t.lives.mark(tid)
 	t.index[key] = f
 	t.failures = append(t.failures, f)
 }

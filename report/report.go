@@ -105,6 +105,7 @@ type Denial struct {
 	Errno    string  `json:"errno,omitempty"` // that it was answered
 	Killed   bool    `json:"killed,omitempty"`
 	Expected bool    `json:"expected,omitempty"` // programs try it and go on without
+	WentOn   bool    `json:"went_on,omitempty"`  // the last process that made it did; of --trace-denials
 	Count    uint64  `json:"count"`
 	Process  int     `json:"pid"`  // inside
 	Name     string  `json:"comm"` // of proc(5)
@@ -131,6 +132,7 @@ type FailedCall struct {
 	Remedy   string   `json:"remedy,omitempty"`
 	Inferred bool     `json:"inferred,omitempty"` // the wall, or the errno
 	Expected bool     `json:"expected,omitempty"` // most programs that meet it go on without
+	WentOn   bool     `json:"went_on,omitempty"`  // the last process that met it did, or spoke of something else
 	Count    uint64   `json:"count"`
 	Process  int      `json:"pid"`
 	Name     string   `json:"comm"`

@@ -1,6 +1,7 @@
 package wall
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -25,6 +26,24 @@ func expected(f Failure) bool {
 	return slices.ContainsFunc(optional, func(name string) bool {
 		return p == name || strings.HasSuffix(name, "/") && strings.HasPrefix(p, name) || strings.HasPrefix(name, "*") && strings.HasSuffix(p, name[1:])
 	})
+}
+
+// Asks reports whether a call only asks whether a file or directory is there, or wants
+// it away.
+func (f Failure) Asks() bool {
+	asks := []string{"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "unlink", "unlinkat", "rmdir"}
+	return slices.Contains(asks, f.Call) || f.openFlags()&unix.O_DIRECTORY != 0
+}
+
+// looksInOwn reports whether a program asks for a file in a directory where it may make
+// one: whether the host has one of that name in the other directory says little.
+func looksInOwn(f Failure, v View) bool {
+	if !f.Asks() || len(f.Paths) != 1 {
+		return false
+	}
+	dir := path.Dir(f.Paths[0])
+	in := v.Inside(dir)
+	return in.Exists && may(in, v, write|search) && !v.MountOf(dir).has("ro")
 }
 
 // openFlags are those of open(2).

@@ -1,16 +1,18 @@
 package wall
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	words   = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
-	paths   = regexp.MustCompile(`/[^\s:;,'"()]+`)
-	owned   = regexp.MustCompile(`(?i)\bown(s|ed|er|ership)?\b`)
-	locales = regexp.MustCompile(`(?i)\blocale\b`)
+	words      = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+	paths      = regexp.MustCompile(`/[^\s:;,'"()]+`)
+	owned      = regexp.MustCompile(`(?i)\bown(s|ed|er|ership)?\b`)
+	privileges = regexp.MustCompile(`\b(e?uid|setuid|suid|privileges?|(be|not|as) root)\b([^=]|$)`)
+	locales    = regexp.MustCompile(`(?i)\blocale\b`)
 )
 
 // message is for what a program writes to standard error: where that has the words for
@@ -42,6 +44,25 @@ func message(f Failure, v View) Met {
 		}
 	}
 	return Met{}
+}
+
+// Speaks reports whether a program's message speaks of a failure: by a path, by the end
+// of one, or by what strerror(3) says of the errno and no path; of privilege that was
+// not gained by a word for that.
+func Speaks(f Failure, m Met, text string) bool {
+	text = strings.ToLower(text)
+	if m.Wall == Privilege { // a program names itself in whatever it says
+		return privileges.MatchString(text)
+	}
+	if f.Errno != 0 && strings.Contains(text, f.Errno.Error()) && !strings.Contains(text, "/") {
+		return true
+	}
+	for _, p := range f.Paths {
+		if name := strings.ToLower(path.Base(p)); strings.Contains(text, strings.ToLower(p)) || len(name) > 3 && strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func withheld(text string, names []string) Met {

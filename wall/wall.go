@@ -121,7 +121,7 @@ type Caller interface {
 // Of finds the wall.
 func Of(f Failure, v View) Met {
 	m := of(f, v)
-	m.Expected = m.Wall != None && expected(f)
+	m.Expected = m.Wall != None && (expected(f) || m.Wall == NotShown && looksInOwn(f, v))
 	return m
 }
 

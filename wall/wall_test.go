@@ -285,7 +285,7 @@ func TestOfMore(t *testing.T) {
 // TestExpected: what the C library, runtimes and shells look for and do without.
 func TestExpected(t *testing.T) {
 	v := jail
-	v.host = map[string]string{"/etc/gitconfig": "/etc/gitconfig", "/sys/kernel/x": "/sys/kernel/x", "/etc/app.conf": "/etc/app.conf", "/usr/share/locale/de": "/usr/share/locale/de"}
+	v.host = map[string]string{"/etc/gitconfig": "/etc/gitconfig", "/sys/kernel/x": "/sys/kernel/x", "/etc/app.conf": "/etc/app.conf", "/usr/share/locale/de": "/usr/share/locale/de", "/tmp/output": "/tmp/output"}
 	for _, c := range []struct {
 		f    wall.Failure
 		want bool
@@ -298,9 +298,39 @@ func TestExpected(t *testing.T) {
 		{wall.Failure{Call: "openat", Errno: unix.ENXIO, Paths: []string{"/dev/tty"}, Args: [6]uint64{2: unix.O_RDWR}}, false},
 		{wall.Failure{Call: "openat", Errno: unix.ENXIO, Paths: []string{"/dev/tty"}, Args: [6]uint64{2: unix.O_RDWR | unix.O_NONBLOCK}}, true},
 		{wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/sys/nowhere"}}, false},
+		{wall.Failure{Call: "readlink", Errno: unix.ENOENT, Paths: []string{"/tmp/output"}}, true},
+		{wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/tmp/output"}}, false},
+		{wall.Failure{Call: "newfstatat", Errno: unix.ENOENT, Paths: []string{"/etc/app.conf"}}, false},
 	} {
 		if got := wall.Of(c.f, v); got.Expected != c.want {
 			t.Errorf("%+v: %+v, want expected %v", c.f, got, c.want)
+		}
+	}
+}
+
+// TestSpeaks: a message speaks of a failure by its path or by its errno, and of
+// privilege only by a word for that.
+func TestSpeaks(t *testing.T) {
+	key := wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/srv/app/key.pem"}}
+	mount := wall.Failure{Call: "execve", Paths: []string{"/usr/bin/mount"}}
+	for _, c := range []struct {
+		f    wall.Failure
+		kind wall.Kind
+		text string
+		want bool
+	}{
+		{key, wall.NotShown, "cannot read /srv/app/KEY.pem", true},
+		{key, wall.NotShown, "key.pem is missing", true},
+		{key, wall.NotShown, "open: No such file or directory", true},
+		{key, wall.NotShown, "/etc/other: no such file or directory", false},
+		{key, wall.NotShown, "usage: app", false},
+		{mount, wall.Privilege, "mount: must be superuser, effective uid 1000", true},
+		{mount, wall.Privilege, "mount: you are not root", true},
+		{mount, wall.Privilege, "mount: bad usage", false},
+		{mount, wall.Privilege, "tmpfs on /tmp type tmpfs (rw,nosuid,nodev,uid=1000)", false},
+	} {
+		if got := wall.Speaks(c.f, wall.Met{Wall: c.kind}, c.text); got != c.want {
+			t.Errorf("%q of %v: %v, want %v", c.text, c.f.Paths, got, c.want)
 		}
 	}
 }

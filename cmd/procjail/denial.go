@@ -50,9 +50,12 @@ func (o *options) denied(policy string) (tell func(*denial.Denial), done func())
 }
 
 // split tells what programs do not expect to be refused from what they go on without,
-// each with what explains most first.
-func split(log *denial.Log) (telling, expected []*denial.Denial) {
-	list := log.Telling()
+// each with what explains most first. Whom it may have stopped is what counts: of
+// those that programs expect the payload itself, unless it is seen how others ended.
+func split(log *denial.Log, payload int, traced bool) (telling, expected []*denial.Denial) {
+	list := slices.DeleteFunc(log.Telling(), func(d *denial.Denial) bool {
+		return d.WentOn || d.Probe() || d.Expected() && !traced && d.Process.PID != payload
+	})
 	if first := slices.IndexFunc(list, (*denial.Denial).Expected); first >= 0 {
 		return list[:first], list[first:]
 	}
@@ -131,7 +134,7 @@ func denials(spec *plan.Spec, p *plan.Plan, res launch.Result) report.Denials {
 	r := report.Denials{Watched: p.Listener != 0, Why: p.Unwatched, Others: res.Denied.Others, Calls: []report.Denial{}}
 	for _, d := range res.Denied.Telling() {
 		one := report.Denial{
-			Syscall: d.Name, Call: d.Text, Killed: d.Killed, Count: d.Count, Expected: d.Expected(),
+			Syscall: d.Name, Call: d.Text, Killed: d.Killed, Count: d.Count, Expected: d.Expected(), WentOn: d.WentOn,
 			Process: d.Process.PID, Name: d.Process.Name, First: d.First.Seconds(), Last: d.Last.Seconds(), Remedy: allowing(spec, d),
 		}
 		if d.Errno != 0 {

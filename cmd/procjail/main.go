@@ -94,7 +94,7 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	opt.report.Failures = met.report(res)
 	opt.sayTimes(p, res, planned)
 	opt.sayUsage(spec, res)
-	opt.ended(spec, res, met)
+	opt.ended(spec, p, res, met)
 	if res.Reason == launch.Timeout || res.Reason == launch.CPUTime {
 		return 124
 	}

@@ -101,7 +101,7 @@ func (o *options) degraded(p *plan.Plan) int {
 
 // ended tells what became of the payload where its status does not, and where
 // an overlay's changes are.
-func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
+func (o *options) ended(spec *plan.Spec, p *plan.Plan, res launch.Result, met *met) {
 	for _, err := range res.Left {
 		say("error", err.Error())
 	}
@@ -113,7 +113,7 @@ func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
 	sayDeath(spec, res)
 	sayZombies(res)
 	if res.Status != 0 && !res.Killed {
-		sayWhy(spec, res, met)
+		sayWhy(spec, p, res, met)
 	}
 	if res.Status != 0 {
 		sayThrottled(spec, res)
@@ -125,9 +125,9 @@ func (o *options) ended(spec *plan.Spec, res launch.Result, met *met) {
 }
 
 // sayWhy tells what may have made the payload fail: what explains most first.
-func sayWhy(spec *plan.Spec, res launch.Result, met *met) {
+func sayWhy(spec *plan.Spec, p *plan.Plan, res launch.Result, met *met) {
 	sayFull(res)
-	telling, expected := split(&res.Denied)
+	telling, expected := split(&res.Denied, p.Payload, met.failed != nil)
 	switch explained := len(res.Full) > 0 || len(telling) > 0 || met.explains(); {
 	case len(expected) == 0:
 		sayRefused(spec, telling, res.Denied.Others)

@@ -19,9 +19,19 @@ import (
 
 // met are the walls that the payload's calls have met, for --trace-denials.
 type met struct {
-	failed func(*launch.Failure) bool // nil: nobody asked
-	walls  map[*launch.Failure]wall.Met
+	failed   func(*launch.Failure) bool // nil: nobody asked
+	walls    map[*launch.Failure]wall.Met
+	messages []message
 }
+
+// message is what a process wrote to standard error.
+type message struct {
+	pid  int // inside
+	text string
+}
+
+// mostMessages are kept, the last.
+const mostMessages = 64
 
 // shownFailures is how many kinds the end of a run tells of.
 const shownFailures = 8
@@ -38,10 +48,12 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	withheld := withheld(p)
 	m.failed = func(f *launch.Failure) bool {
 		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted, Instances: spec.Limits.Inotify}
-		found := wall.Of(wall.Failure{
-			Call: f.Call.Name(), Args: f.Call.Args, Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address, IDs: f.IDs, PID: f.Process.PID,
-			Data: f.Data, Withheld: withheld,
-		}, view)
+		asked := asked(f)
+		asked.Withheld = withheld
+		found := wall.Of(asked, view)
+		if f.Data != "" {
+			m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{f.Process.PID, f.Data})
+		}
 		if found.Wall == wall.None && f.Errno == 0 {
 			return false
 		}
@@ -52,6 +64,37 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		return true
 	}
 	return m
+}
+
+// asked is what package wall is asked about.
+func asked(f *launch.Failure) wall.Failure {
+	return wall.Failure{
+		Call: f.Call.Name(), Args: f.Call.Args, Paths: f.Paths, Errno: f.Errno, Write: f.Call.Writes(), Address: f.Address, IDs: f.IDs, PID: f.Process.PID, Data: f.Data,
+	}
+}
+
+// muchElse is after how many other calls that are looked at a process has gone on
+// without a file: who gives up makes fewer, also to say why.
+const muchElse = 100
+
+// wentOn reports whether what was seen afterwards speaks against a failure's being the
+// reason. Programs look for many files that need not be there: one that is not shown
+// is the reason for who then gives up and speaks of it, or who would have opened it
+// and says nothing.
+func (m *met) wentOn(f *launch.Failure) bool {
+	found := m.walls[f]
+	spoke, ofIt := false, false
+	for _, s := range m.messages {
+		spoke = spoke || s.pid == f.Process.PID
+		ofIt = ofIt || wall.Speaks(asked(f), found, s.text)
+	}
+	switch found.Wall {
+	case wall.NotShown:
+		return f.EndedWell || f.After >= muchElse || (spoke || asked(f).Asks()) && !ofIt
+	case wall.Privilege:
+		return f.EndedWell && !ofIt
+	}
+	return f.EndedWell && f.Call.Name() != "mount" // whom that harms is another
 }
 
 // withheld are the names of the variables that this process has and the payload does
@@ -108,20 +151,26 @@ func (m *met) telling(res launch.Result) []*launch.Failure {
 
 // explains reports whether a failure met a wall, or is known to be the program's own.
 func (m *met) explains() bool {
-	for _, found := range m.walls {
-		if found.Wall != wall.None && !found.Expected {
+	for f := range m.walls {
+		if m.rank(f) < didWithout {
 			return true
 		}
 	}
 	return false
 }
 
+// Of these no line is worth saying.
+const (
+	didWithout = 3 + iota
+	saysNothing
+)
+
 func (m *met) rank(f *launch.Failure) int {
 	switch found := m.walls[f]; {
 	case found.Wall == wall.None:
-		return 4
-	case found.Expected:
-		return 3
+		return saysNothing
+	case found.Expected, m.wentOn(f):
+		return didWithout
 	case found.Wall == wall.Program:
 		return 2
 	case f.Data != "": // the program's words, not the kernel's
@@ -140,7 +189,7 @@ func (m *met) say(res launch.Result) {
 	for _, f := range m.telling(res) {
 		found := m.walls[f]
 		switch {
-		case found.Wall == wall.None || found.Expected || said[found.Text]:
+		case m.rank(f) >= didWithout || said[found.Text]:
 		case len(said) == shownFailures:
 			more++
 		default:
@@ -196,7 +245,7 @@ func searched(res launch.Result) []string {
 			last = name
 		}
 	}
-	if len(tried[last]) < 3 {
+	if len(tried[last]) < 3 || slices.Contains(res.Executed, last) {
 		return nil
 	}
 	return tried[last]
@@ -218,7 +267,7 @@ func (m *met) report(res launch.Result) *report.Failures {
 		}
 		r.Calls = append(r.Calls, report.FailedCall{
 			Syscall: f.Call.Name(), Call: f.Text, Paths: f.Paths, Errno: errno,
-			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected,
+			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected, WentOn: m.wentOn(f),
 			Count: f.Count, Process: f.Process.PID, Name: f.Process.Name, At: f.At.Seconds(),
 		})
 	}

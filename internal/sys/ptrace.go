@@ -112,6 +112,13 @@ func detach(tid int, status unix.WaitStatus) {
 	_, _, _ = unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(tid), 0, uintptr(sig), 0, 0)
 }
 
+// SameFile calls kcmp(2): whether two descriptors of a process are of one open file.
+func SameFile(pid, a, b int) bool {
+	const kcmpFile = 0
+	order, _, e := unix.Syscall6(unix.SYS_KCMP, uintptr(pid), uintptr(pid), kcmpFile, uintptr(a), uintptr(b), 0)
+	return e == 0 && order == 0
+}
+
 // Descriptor calls pidfd_open(2) and pidfd_getfd(2): a descriptor of another process, as
 // one of this process's, for who may trace it. /proc/PID/fd is that user's alone.
 // The caller owns fd.

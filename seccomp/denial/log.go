@@ -17,6 +17,9 @@ type Denial struct {
 	Killed  bool   // the policy ends the process
 	Process Process
 	Count   uint64
+	// WentOn is whether the process that made the last of them did without and ended
+	// well, where that is known.
+	WentOn bool
 	// First and Last are when, since the start.
 	First, Last time.Duration
 }
@@ -126,12 +129,19 @@ func (d *Denial) weight() int {
 	switch {
 	case d.Killed:
 		return 3
+	case d.Probe():
+		return -1
 	case d.Expected():
 		return 0
 	case d.Errno == uint16(unix.ENOSYS):
 		return 1
 	}
 	return 2
+}
+
+// Probe is whether libraries ask by it what there is, and need none of it.
+func (d *Denial) Probe() bool {
+	return slices.Contains([]string{"get_mempolicy", "name_to_handle_at", "memfd_secret", "process_madvise"}, d.Name)
 }
 
 // Expected is whether programs try this kind of call and go on without when it

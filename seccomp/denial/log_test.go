@@ -120,6 +120,7 @@ func TestTelling(t *testing.T) {
 	}
 	eperm := errnoR | uint32(unix.EPERM)
 	add(1, unix.SYS_IO_URING_SETUP, eperm)
+	add(9, unix.SYS_GET_MEMPOLICY, eperm)
 	add(2, unix.SYS_MOUNT, eperm)
 	add(3, 9999, errnoR|uint32(unix.ENOSYS))
 	add(4, unix.SYS_PTRACE, eperm)
@@ -130,7 +131,7 @@ func TestTelling(t *testing.T) {
 	for _, d := range log.Telling() {
 		got = append(got, d.Name)
 	}
-	if want := "[writev mount ptrace syscall_9999 socket io_uring_setup]"; fmt.Sprint(got) != want {
+	if want := "[writev mount ptrace syscall_9999 socket io_uring_setup get_mempolicy]"; fmt.Sprint(got) != want {
 		t.Errorf("Telling = %v, want %v", got, want)
 	}
 }

@@ -23,7 +23,7 @@ type argument struct {
 var only = []argument{
 	{unix.SYS_KILL, 1, []uint32{0, uint32(unix.SIGABRT)}}, // is it there?
 	{unix.SYS_TGKILL, 2, []uint32{uint32(unix.SIGABRT)}},  // abort(3)
-	{unix.SYS_WRITE, 0, []uint32{2}},                      // what it says of its failure
+	{unix.SYS_WRITE, 0, []uint32{1, 2}},                   // what it says of its failure
 }
 
 // Misleads reports whether a call that succeeds may yet not do what it was made for: a

@@ -17,6 +17,8 @@ var walls = []struct {
 }{
 	{`cat "$HIDDEN"`, "openat", "ENOENT", "view"},
 	{`cat /nowhere/at/all`, "openat", "ENOENT", ""},
+	{`test -e "$HIDDEN" || echo "there is no $HIDDEN" >&2`, "newfstatat", "ENOENT", "view"},
+	{`echo "SECRET is not set" >&2`, "write", "", "variable"},
 	{`mkdir /usr/x`, "mkdir", "EROFS", "read-only"},
 	{`echo > /etc/passwd`, "openat", "EROFS", "read-only"},
 	{`ln /etc/passwd /tmp/p`, "linkat", "EXDEV", "mounts"},
