@@ -8,7 +8,8 @@ SUITE ?= bookworm
 FUZZTIME ?= 30s
 # What `make test` gives to go test, for example TESTFLAGS='-run TestKernel ./launch'.
 TESTFLAGS ?= ./...
-# What `make bench` gives to the benchmark: -json FILE, -runs N, -only start,memory.
+# What `make bench` gives to the benchmark: -json FILE, -runs N, -only start,memory;
+# and `make bench-truth` to its own: -only REGEXP, -v.
 BENCHFLAGS ?=
 # What `make test-vm` gives to test/vm/run, for example VMFLAGS='-run TestKernel ./launch'.
 VMFLAGS ?=
@@ -25,9 +26,9 @@ UNPARAM = mvdan.cc/unparam@v0.0.0-20250301125049-0df0534333a4
 export PATH := $(CURDIR)/.cache/bin:$(PATH)
 export GOFLAGS := -buildvcs=false $(filter-out -buildvcs=%,$(GOFLAGS))
 
-SCRIPTS = .ci/run examples/untrusted/demo examples/failures/update $(addprefix test/,setup as-user run fuzz fresh bench/run vm/run vm/image vm/guest)
+SCRIPTS = .ci/run examples/untrusted/demo examples/failures/update $(addprefix test/,setup as-user run fuzz fresh bench/run bench/truth/run vm/run vm/image vm/guest)
 
-.PHONY: help build demo test test-faults lint bench fuzz generate install clean test-fresh test-vm
+.PHONY: help build demo test test-faults lint bench bench-truth fuzz generate install clean test-fresh test-vm
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -70,6 +71,11 @@ bench: ## start, throughput, memory, beside bubblewrap and a C program
 	@test/setup bench
 	@$(MAKE) --no-print-directory -s build
 	@test/bench/run $(BENCHFLAGS)
+
+bench-truth: ## how often the cause of a failure is named: right, unknown, wrong
+	@test/setup test
+	@$(MAKE) --no-print-directory -s build
+	@test/bench/truth/run $(BENCHFLAGS)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@test/setup build
