@@ -157,7 +157,7 @@ func (s *System) mounts() []mount {
 		if !ok || len(f) < 6 || len(g) < 1 {
 			continue
 		}
-		list = append(list, mount{id: f[0], parent: f[1], root: unescape(f[3]), at: unescape(f[4]), options: f[5], tags: f[6:], kind: g[0], super: g[len(g)-1]})
+		list = append(list, mount{id: f[0], parent: f[1], root: sys.UnescapeMount(f[3]), at: sys.UnescapeMount(f[4]), options: f[5], tags: f[6:], kind: g[0], super: g[len(g)-1]})
 	}
 	return list
 }
@@ -168,11 +168,6 @@ type mount struct {
 	root, at, options, kind string
 	super                   string   // the file system's own options
 	tags                    []string // shared:N, master:N, unbindable
-}
-
-// unescape undoes the octal escapes of proc(5) for blanks and the like.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
 // mountOf is the mount that a path lies on: the last of those with the longest

@@ -11,7 +11,7 @@ import (
 // there before the jail does that, and the status is then not the payload's
 // program's. init is whether it is PID 1's.
 func (r *run) cut(status unix.WaitStatus, init bool) error {
-	if !status.Signaled() || status.Signal() != unix.SIGSYS || r.ended {
+	if !status.Signaled() || status.Signal() != unix.SIGSYS || r.unheard || r.ended {
 		return nil
 	}
 	for i, e := range r.plan.Entries {

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -78,8 +79,8 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 
 // start runs the table that encode wrote for p.
 func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
-	defer prog.board.free()
 	r := &run{plan: p, prog: prog, opt: opt, began: time.Now(), beganTicks: ticks()}
+	defer r.free()
 	if d := opt.Stopping.Timeout; d > 0 {
 		r.until = r.began.Add(d)
 	}
@@ -113,9 +114,10 @@ type run struct {
 
 	beganTicks uint64
 
-	left  []error
-	pidfd int   // of init; 0 before it is there
-	owned []int // descriptors to close at the end
+	left   []error
+	thread int   // that cloned init
+	pidfd  int   // of init; 0 before it is there
+	owned  []int // descriptors to close at the end
 
 	manager    *systemd.Manager
 	managerEnd time.Time
@@ -130,12 +132,15 @@ type run struct {
 	tty    *terminal
 
 	looked   bool
-	lookAt   time.Time // when the spaces are opened; 0: they are, or will not be
-	spaces   []space
+	lookAt   time.Time             // when the spaces are opened; 0: they are, or will not be
+	sight    atomic.Pointer[sight] // nil: nothing is kept in it, or not yet
 	zombie   int
-	askedBy  unix.Signal // to end; 0: it was not
-	deaf     unix.Signal // PID 1 has no handler for that
-	listener int         // whom the filter asks; 0: nobody
+	askedBy  unix.Signal   // to end; 0: it was not
+	deaf     unix.Signal   // PID 1 has no handler for that
+	listener int           // whom the filter asks; 0: nobody
+	answered chan struct{} // closed when nobody answers any more; nil: nobody does so apart
+	unheard  bool          // that did not come to its end: what follows is not to be read
+	late     chan []byte   // of a read of memory that has not come back; nil: none
 	denied   denial.Log
 	flood    flood
 	traced   tracer
@@ -257,6 +262,7 @@ func (r *run) waitid(i int) error {
 	if err := r.await(); err != nil {
 		return err
 	}
+	r.unheard = !r.silent()
 	if r.tty != nil {
 		r.tty.end()
 	}
@@ -363,7 +369,10 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
 	first := r.prog.first
+	runtime.LockOSThread()
 	pid := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
+	r.thread = sys.Gettid()
+	runtime.UnlockOSThread()
 	r.prog.board.set(i, pid)
 	if pid < 0 {
 		return r.stepError(i, unix.Errno(-pid))
@@ -396,11 +405,26 @@ func (r *run) undo() {
 	}
 }
 
+// free gives the board back, unless somebody still reads it.
+func (r *run) free() {
+	if !r.answering() {
+		r.prog.board.free()
+	}
+}
+
 func (r *run) close() {
 	if r.manager != nil {
 		r.manager.Close()
 	}
+	if !r.answering() {
+		for _, s := range r.inSight(0) {
+			sys.Close(s.fd)
+		}
+	}
 	for _, fd := range r.owned {
+		if r.answering() && (fd == r.listener || fd == r.pidfd) {
+			continue
+		}
 		sys.Close(fd)
 	}
 	runtime.KeepAlive(r.prog)

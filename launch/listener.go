@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -27,20 +28,80 @@ func (r *run) takeListener(i int, s plan.ReceiveFD) error {
 	return err
 }
 
-// answer gives the answer to one call that the payload's filter asked about: the
-// policy's. What the policy refuses is noted.
-//
-// A call that the policy answers with the end of the process ends it by the same
-// signal, SIGSYS, unless that is caught or blocked: no handler may stand in the
-// way of the policy (seccomp(2), SECCOMP_RET_KILL_PROCESS).
-func (r *run) answer() {
-	switch there, over := sys.PollNotification(r.listener); {
-	case over:
-		r.listener = 0 // closed at the end
-		return
-	case !there:
+// hear answers one call, or begins to answer apart from what ends the payload
+// (await): what is looked at where results are looked at can take as long as the
+// payload likes. Behind a path may be a file system that it is the server of.
+func (r *run) hear() {
+	if r.opt.Trace {
+		r.answered = make(chan struct{})
+		apart(r.thread, r.answers)
 		return
 	}
+	switch there, over, _ := sys.AwaitNotification(r.listener, -1, 0); {
+	case over:
+		r.listener = 0 // closed at the end
+	case there:
+		r.answer()
+	}
+}
+
+// answers answers until init has ended.
+func (r *run) answers() {
+	defer close(r.answered)
+	runtime.LockOSThread() // ptrace(2) is for one thread, which ends with this
+	sys.TimerSlack(1)
+	for over := false; ; {
+		listener, wait := -1, r.traced.wait()
+		switch deaf := time.Until(r.flood.until); {
+		case over:
+		case r.heard() != 0:
+			listener = r.listener
+		case wait < 0 || deaf < wait:
+			wait = max(deaf, 0)
+		}
+		there, gone, ended := sys.AwaitNotification(listener, r.pidfd, wait)
+		if ended || gone && len(r.traced.pending) == 0 {
+			return
+		}
+		over = over || gone
+		if there {
+			r.answer()
+		}
+		r.results()
+	}
+}
+
+// lastAnswer is how long the last answer may take when init has ended.
+const lastAnswer = time.Second
+
+// silent waits until nobody answers any more, and reports whether that came to an end:
+// otherwise what was noted of the calls is not to be read.
+func (r *run) silent() bool {
+	if r.answered == nil {
+		return true
+	}
+	select {
+	case <-r.answered:
+		return true
+	case <-time.After(lastAnswer):
+		return false
+	}
+}
+
+// answering reports whether somebody answers.
+func (r *run) answering() bool {
+	select {
+	case <-r.answered:
+		return false
+	default:
+		return r.answered != nil
+	}
+}
+
+// answer gives the answer to one call that the payload's filter asked about: the
+// policy's. What the policy refuses is noted. For nothing of that it waits longer than
+// readTime, or signalTime; where results are looked at it may.
+func (r *run) answer() {
 	var n sys.Notification
 	if err := sys.ReceiveNotification(r.listener, &n); err != nil {
 		return // it was killed before it was heard
@@ -49,7 +110,7 @@ func (r *run) answer() {
 	call := denial.Call{NR: n.NR, Arch: n.Arch, Args: n.Args}
 	verdict := denial.Verdict(r.plan.Filter, call)
 	pid := int(n.Pid)
-	read := func(address uint64, size int) []byte { return sys.ReadMemory(pid, address, size) }
+	read := func(address uint64, size int) []byte { return r.read(pid, address, size) }
 	if verdict == unix.SECCOMP_RET_ALLOW {
 		r.look(pid, func() {
 			if r.opt.Trace {
@@ -64,11 +125,6 @@ func (r *run) answer() {
 	if first && !sys.NotificationValid(r.listener, n.ID) {
 		d.Text, d.Process = d.Name+"(...)", denial.Process{} // its id may be another's by now
 	}
-	errno := unix.Errno(verdict & unix.SECCOMP_RET_DATA)
-	if verdict&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_KILL_PROCESS {
-		errno = unix.ENOSYS
-		r.ended = r.killed(&n) == r.plan.Payload || r.ended
-	}
 	if r.opt.Trace && d != nil {
 		r.traced.lives.refused(d, pid)
 	}
@@ -76,7 +132,11 @@ func (r *run) answer() {
 		r.traced.withoutClone3(pid, call)
 		first = false // most go on without
 	}
-	_ = sys.AnswerNotification(r.listener, n.ID, errno)
+	if verdict&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_KILL_PROCESS {
+		r.end(&n)
+	} else {
+		_ = sys.AnswerNotification(r.listener, n.ID, unix.Errno(verdict&unix.SECCOMP_RET_DATA))
+	}
 	if first && r.opt.Denied != nil {
 		r.opt.Denied(d)
 	}
@@ -97,6 +157,22 @@ const (
 	floodWindow = 100 * time.Millisecond
 	floodCalls  = 4000
 )
+
+// hears is the listener for who ends the payload: 0 where another answers.
+func (r *run) hears() int {
+	if r.answered != nil {
+		return 0
+	}
+	return r.heard()
+}
+
+// deafUntil is when a flood is over that who ends the payload waits out.
+func (r *run) deafUntil() time.Time {
+	if r.answered != nil {
+		return time.Time{}
+	}
+	return r.flood.until
+}
 
 // heard is the listener, or 0 while a flood is waited out.
 func (r *run) heard() int {
@@ -127,31 +203,69 @@ func (f *flood) count() {
 	}
 }
 
-// killed ends the process of a thread as the policy's own answer would, and
-// returns its id inside. The id may have gone to another process by now: what the
-// pidfd is of is the caller's if its notification still stands.
-func (r *run) killed(n *sys.Notification) int {
+// signalTime is how long SIGSYS may take to end a process: all that there is to do
+// was done when the call came back.
+const signalTime = 10 * time.Millisecond
+
+// end ends the process of a thread as the policy's own answer would
+// (SECCOMP_RET_KILL_PROCESS, seccomp(2)): by SIGSYS, which nothing can stop there.
+// Here it is a signal that a process can catch, block and ignore, that its tracer can
+// take away, and that PID 1 of a namespace does not get from outside
+// (pid_namespaces(7)): those are ended by SIGKILL.
+func (r *run) end(n *sys.Notification) {
 	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(int(n.Pid)) + "/status")
+	pidfd := r.pidfdOf(n, status)
+	if pidfd < 0 {
+		if sys.NotificationValid(r.listener, n.ID) { // it lives, and cannot be named
+			r.ended = true
+			_ = sys.PidfdSendSignal(r.pidfd, unix.SIGKILL)
+		}
+		return
+	}
+	defer sys.Close(pidfd)
+	sig := unix.SIGSYS
+	if !ends(status, unix.SIGSYS) {
+		sig = unix.SIGKILL
+	}
+	_ = sys.PidfdSendSignal(pidfd, sig)
+	_ = sys.AnswerNotification(r.listener, n.ID, unix.ENOSYS)
+	if sig == unix.SIGSYS && !sys.PollShort(pidfd, signalTime) {
+		if now, _ := sys.ReadFile("/proc/" + strconv.Itoa(int(n.Pid)) + "/status"); field(now, "CoreDumping") != "1" {
+			_ = sys.PidfdSendSignal(pidfd, unix.SIGKILL)
+		}
+	}
+	r.ended = r.ended || inside(status) == r.plan.Payload
+}
+
+// ends reports whether a signal from outside ends the process that has a status: proc(5).
+func ends(status string, sig unix.Signal) bool {
+	for _, name := range []string{"SigBlk", "SigIgn", "SigCgt"} {
+		if mask, err := strconv.ParseUint(field(status, name), 16, 64); err != nil || mask&(1<<(sig-1)) != 0 {
+			return false
+		}
+	}
+	ids := strings.Fields(field(status, "NStgid"))
+	return len(ids) > 0 && ids[len(ids)-1] != "1" && field(status, "TracerPid") == "0"
+}
+
+// pidfdOf opens the process of a thread that waits for an answer: -1 where it has
+// ended, or there is no descriptor. The status may be another one's that has got the
+// id, or this /proc another PID namespace's, so that the kernel is asked whether the
+// thread is of that process, and whether it still waits.
+func (r *run) pidfdOf(n *sys.Notification, status string) int {
 	tgid, err := strconv.Atoi(field(status, "Tgid"))
 	if err != nil {
-		return 0
+		return -1
 	}
 	pidfd, err := sys.PidfdOpen(tgid)
 	if err != nil {
-		return 0
+		return -1
 	}
-	defer sys.Close(pidfd)
-	if !sys.NotificationValid(r.listener, n.ID) {
-		return 0
+	if !sys.IsThread(tgid, int(n.Pid)) || !sys.NotificationValid(r.listener, n.ID) {
+		sys.Close(pidfd)
+		return -1
 	}
-	sig := unix.SIGSYS
-	for _, name := range []string{"SigBlk", "SigIgn", "SigCgt"} {
-		if mask, err := strconv.ParseUint(field(status, name), 16, 64); err != nil || mask&(1<<(unix.SIGSYS-1)) != 0 {
-			sig = unix.SIGKILL
-		}
-	}
-	_ = sys.PidfdSendSignal(pidfd, sig)
-	return inside(status)
+	return pidfd
 }
 
 // process is who has the id of a thread, by proc(5).

@@ -32,6 +32,9 @@ type Result struct {
 	// Denied is what the policy refused, if Plan.Listener says that somebody
 	// listened.
 	Denied denial.Log
+	// Unheard is whether a look at what the payload named did not come to its end,
+	// after the jail had: what was refused, and what failed, is then not known.
+	Unheard bool
 	// Failed are the calls that the policy allows and that failed, if Options.Trace
 	// asks for them, OtherFailures how many more there were, and Blind why their
 	// results could not be seen.
@@ -98,21 +101,11 @@ func (r *run) result() (res Result, err error) {
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
 	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
-	res.Largest, res.Shmem, res.Denied = r.largestSeen, r.shmemSeen, r.denied
-	res.Full, res.Zombies, res.Deaf = r.traced.full, r.zombie, r.deaf
-	for _, f := range r.full() {
-		if !slices.Contains(res.Full, f) {
-			res.Full = append(res.Full, f)
-		}
+	res.Largest, res.Shmem = r.largestSeen, r.shmemSeen
+	res.Full, res.Zombies, res.Deaf = full(r.inSight(lastAnswer)), r.zombie, r.deaf
+	if res.Unheard = r.unheard; !r.unheard {
+		r.heardOf(&res)
 	}
-	res.Executed = r.traced.executed
-	for _, f := range r.traced.failures {
-		f.EndedWell, f.After = f.last.wentOn()
-	}
-	for _, d := range r.denied.Denials {
-		d.WentOn, _ = r.traced.lives.denied[d].wentOn()
-	}
-	res.Failed, res.OtherFailures, res.Blind = r.traced.failures, r.traced.others, r.traced.blind
 	defer func() {
 		if res.Reason = r.why; r.why == "" {
 			res.Reason = res.reason(r.opt.Stopping.CPUTime)
@@ -142,6 +135,24 @@ func (r *run) result() (res Result, err error) {
 	return res, nil
 }
 
+// heardOf is what is known from the calls that the payload's filter asked about.
+func (r *run) heardOf(res *Result) {
+	t := &r.traced
+	for _, f := range t.full {
+		if !slices.Contains(res.Full, f) {
+			res.Full = append(res.Full, f)
+		}
+	}
+	for _, f := range t.failures {
+		f.EndedWell, f.After = f.last.wentOn()
+	}
+	for _, d := range r.denied.Denials {
+		d.WentOn, _ = t.lives.denied[d].wentOn()
+	}
+	res.Denied, res.Executed = r.denied, t.executed
+	res.Failed, res.OtherFailures, res.Blind = t.failures, t.others, t.blind
+}
+
 // say takes what PID 1 has written to its eventfd, stub_amd64.s, and returns how
 // often the payload was stopped.
 func (r *run) say(n uint64) (stops uint64) {
@@ -153,7 +164,7 @@ func (r *run) say(n uint64) (stops uint64) {
 // bySeccomp is the status of a payload that the policy ended: the supervisor kills
 // one that catches SIGSYS by another signal.
 func (r *run) bySeccomp(s unix.WaitStatus) unix.WaitStatus {
-	if r.ended && s.Signaled() && s.Signal() == unix.SIGKILL {
+	if !r.unheard && r.ended && s.Signaled() && s.Signal() == unix.SIGKILL {
 		return unix.WaitStatus(unix.SIGSYS)
 	}
 	return s

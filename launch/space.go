@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
@@ -27,11 +29,28 @@ type space struct {
 	fd   int // O_PATH
 }
 
-// openSpaces opens the tmpfs that the payload may write to, by way of PID 1, so that
-// they can be asked when the jail has ended: an open one stays.
+// sight is what is kept in it.
+type sight struct {
+	there  chan struct{} // closed when spaces is
+	spaces []space
+}
+
+// openSpaces has the tmpfs opened that the payload may write to, so that they can be
+// asked when the jail has ended: an open one stays. It does not wait for that.
 func (r *run) openSpaces() {
 	r.lookAt = time.Time{}
-	root := "/proc/" + strconv.Itoa(r.known(r.plan.Init))
+	s, init := &sight{there: make(chan struct{})}, r.known(r.plan.Init)
+	r.sight.Store(s)
+	apart(r.thread, func() {
+		s.spaces = spacesOf(init)
+		close(s.there)
+	})
+}
+
+// spacesOf opens them by way of PID 1. Where that is the payload, the way may be any
+// that it has made.
+func spacesOf(init int) (list []space) {
+	root := "/proc/" + strconv.Itoa(init)
 	text, _ := sys.ReadFile(root + "/mountinfo")
 	for line := range strings.Lines(text) {
 		before, after, _ := strings.Cut(line, " - ")
@@ -39,16 +58,38 @@ func (r *run) openSpaces() {
 		if len(f) < 6 || !strings.HasPrefix(after, "tmpfs ") || !slices.Contains(strings.Split(f[5], ","), "rw") {
 			continue
 		}
-		if fd, err := sys.OpenPath(root + "/root" + f[4]); err == nil {
-			r.owned = append(r.owned, fd)
-			r.spaces = append(r.spaces, space{f[4], fd})
+		point := sys.UnescapeMount(f[4])
+		if fd, err := sys.OpenInRoot(root+"/root", point, unix.O_PATH); err == nil {
+			list = append(list, space{point, fd})
 		}
+	}
+	return list
+}
+
+// inSight are the spaces, for which it waits for so long.
+func (r *run) inSight(wait time.Duration) []space {
+	s := r.sight.Load()
+	if s == nil {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-s.there:
+		return s.spaces
+	case <-timer.C:
+	}
+	select {
+	case <-s.there:
+		return s.spaces
+	default:
+		return nil
 	}
 }
 
-// full asks them.
-func (r *run) full() (list []Full) {
-	for _, s := range r.spaces {
+// full asks those spaces.
+func full(spaces []space) (list []Full) {
+	for _, s := range spaces {
 		size, noRoom, inodes, noInodes := sys.Room(s.fd)
 		switch {
 		case noRoom:
@@ -66,7 +107,7 @@ func (r *run) ends(exit denial.Call) {
 	if uint8(exit.Args[0]) == 0 {
 		return
 	}
-	for _, f := range r.full() {
+	for _, f := range full(r.inSight(0)) {
 		if !slices.Contains(r.traced.full, f) {
 			r.traced.full = append(r.traced.full, f)
 		}

@@ -41,12 +41,9 @@ func (e *NotEndingError) Error() string {
 
 // await comes back when init has ended. Meanwhile it does what cannot wait: it
 // ends a payload whose time is over or that somebody wants to end, stops with
-// it, and looks at its memory when that meets its limit.
+// it, and looks at its memory when that meets its limit. Nothing in it waits for what
+// is the payload's.
 func (r *run) await() error {
-	if r.opt.Trace { // ptrace(2) is for one thread
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-	}
 	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
@@ -59,7 +56,7 @@ func (r *run) await() error {
 	}
 	r.status = r.known(r.plan.Status)
 	for {
-		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.heard()}, r.wait())
+		ended, changed, ready := sys.Poll(r.pidfd, r.memory, [3]int{r.wake, r.status, r.hears()}, r.wait())
 		if ended {
 			return nil
 		}
@@ -73,7 +70,7 @@ func (r *run) await() error {
 			r.stops()
 		}
 		if ready[2] {
-			r.answer()
+			r.hear()
 		}
 		if err := r.deadlines(); err != nil {
 			return err
@@ -90,7 +87,7 @@ func (r *run) quiet() bool {
 // wait is the time until the next deadline; negative for none.
 func (r *run) wait() time.Duration {
 	next := time.Duration(-1)
-	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt, r.flood.until} {
+	for _, t := range []time.Time{r.until, r.killAt, r.giveUpAt, r.cpuAt(), r.lookAt, r.deafUntil()} {
 		if d := time.Until(t); !t.IsZero() && (next < 0 || d < next) {
 			next = max(d, 0)
 		}
@@ -198,14 +195,6 @@ func (r *run) kill() {
 	}
 	r.killAt, r.until = time.Time{}, time.Time{}
 	r.giveUpAt = time.Now().Add(killedTime)
-}
-
-// due does what cannot wait while a call is looked at.
-func (r *run) due() error {
-	if r.wake > 0 {
-		r.signals()
-	}
-	return r.deadlines()
 }
 
 func (r *run) deadlines() error {

@@ -3,6 +3,7 @@ package launch
 import (
 	"errors"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,13 +48,40 @@ type tracer struct {
 	index    map[string]*Failure
 	again    map[int]denial.Call // calls that are made again since they wait: let them
 	clone3   map[int]denial.Call // refused, of threads that may go on with clone(2)
+	pending  []traced
+	idle     time.Duration // until it is looked again whether one of pending has stopped
 	executed []string
 	full     []Full // when a process ended that had failed
 	blind    error  // why results cannot be seen
 	lives    lives
 }
 
-// trace lets a call go on that the policy allows, and looks what comes of it.
+// traced is a thread that makes a call and stops on its way back.
+type traced struct {
+	f    *Failure
+	tid  int
+	then int // the id that it has after an execve(2): its process's
+	ip   uint64
+}
+
+// The time between two looks at the threads that are traced: a call that has nothing
+// to wait for is back at once.
+const (
+	shortestIdle = 10 * time.Microsecond
+	longestIdle  = time.Millisecond
+)
+
+// wait is how long a next call may be waited for; negative for ever.
+func (t *tracer) wait() time.Duration {
+	if len(t.pending) == 0 {
+		return -1
+	}
+	t.idle = min(2*t.idle, longestIdle)
+	return t.idle
+}
+
+// trace lets a call go on that the policy allows, and sees to it that the thread stops
+// on its way back. Nobody waits for that: a call may take its time.
 func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	t, tid := &r.traced, int(n.Pid)
 	goOn := func() { _ = sys.ContinueNotification(r.listener, n.ID) }
@@ -82,6 +110,11 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		r.failed(&Failure{Call: call, Text: call.Text(read), Data: call.Data(read)}, tid)
 		goOn()
 		return
+	case "sendto":
+		if call.Args[4] == 0 { // it names no address, and would return less than it was to send
+			goOn()
+			return
+		}
 	case "kill", "tgkill":
 		if call.Name() == "tgkill" || call.Args[1] != 0 { // it may end by that
 			r.failed(&Failure{Call: call, Text: call.Text(read)}, tid)
@@ -90,15 +123,20 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		}
 	}
 	f := &Failure{Call: call, Text: call.Text(read), Address: call.Address(read), IDs: call.IDs()}
+	add := func(dir int32, name string) {
+		if name = absolute(tid, dir, name); name != "" {
+			f.Paths = append(f.Paths, name)
+		}
+	}
 	if call.Name() == "fchown" {
-		f.Paths = append(f.Paths, absolute(tid, int32(call.Args[0]), ""))
+		add(int32(call.Args[0]), "")
 	}
 	for i := 0; ; i++ {
 		dir, name, ok := call.Path(i, read)
 		if !ok {
 			break
 		}
-		f.Paths = append(f.Paths, absolute(tid, dir, name))
+		add(dir, name)
 	}
 	if strings.HasPrefix(f.Address, "/") { // unix(7)
 		f.Paths = append(f.Paths, path.Clean(f.Address))
@@ -106,33 +144,97 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	if !sys.NotificationValid(r.listener, n.ID) {
 		return
 	}
-	err := sys.Result(tid, leader(tid), goOn, func() bool { return r.due() == nil }, func(tid int, result int64) {
-		if result < 0 && result > -4096 {
-			f.Errno = unix.Errno(-result)
-		} else if call.Name() == "connect" && unanswered(tid, int(int32(call.Args[0])), f.Address) {
-			f.Errno, f.Inferred = unix.ECONNREFUSED, true
-		}
-		if f.Errno != 0 || call.Misleads() {
-			r.failed(f, tid)
-		}
-		if f.Errno == 0 && strings.HasPrefix(call.Name(), "execve") && len(f.Paths) > 0 && len(t.executed) < mostFailures {
-			t.executed = append(t.executed, path.Base(f.Paths[0]))
-		}
-	})
-	switch {
-	case errors.Is(err, sys.ErrRestarted):
-		if t.again == nil || len(t.again) > mostFailures {
-			t.again = make(map[int]denial.Call)
-		}
-		t.again[tid] = call
-		if !listened(tid, f.Address) {
-			f.Errno, f.Inferred = unix.ECONNREFUSED, true
-			r.failed(f, tid)
-		}
+	p := traced{f, tid, tid, n.IP}
+	if call.Executes() {
+		p.then = leader(tid)
+	}
+	switch err := sys.Trace(tid); {
+	case err == nil:
+		// Whoever had this id before has gone.
+		t.pending = slices.DeleteFunc(t.pending, func(p traced) bool { return p.tid == tid })
+		t.pending, t.idle = append(t.pending, p), shortestIdle
 	case errors.Is(err, unix.EPERM) && !r.execed: // it is undumpable until its first execve
 		r.execed = true
 	case errors.Is(err, unix.EPERM):
 		t.blind = err // a debugger inside has it, or Yama lets nobody trace
+	}
+	goOn()
+}
+
+// results takes those of the traced threads that have stopped.
+func (r *run) results() {
+	t := &r.traced
+	for i := 0; i < len(t.pending); {
+		p := &t.pending[i]
+		status, stopped, gone := sys.Stopped(p.tid, p.tid == r.known(r.plan.Init))
+		switch {
+		case stopped && sys.Executed(status):
+			tid := p.tid
+			r.executed(tid) // which makes another list
+			sys.Detach(tid, status)
+			t.idle, i = shortestIdle, 0
+			continue
+		case stopped:
+			r.returned(*p)
+			sys.Detach(p.tid, status)
+			t.idle = shortestIdle
+		case gone && p.tid != p.then:
+			p.tid = p.then
+			continue
+		case !gone:
+			i++
+			continue
+		}
+		t.pending = slices.Delete(t.pending, i, i+1)
+	}
+}
+
+// executed notes an execve(2) that succeeded. It has ended all the other threads of
+// its process (fs/exec.c:de_thread).
+func (r *run) executed(pid int) {
+	t := &r.traced
+	t.pending = slices.DeleteFunc(t.pending, func(p traced) bool {
+		if p.then == pid && p.f.Call.Executes() {
+			r.succeeded(p.f, pid)
+		}
+		return p.tid == pid || p.then == pid
+	})
+}
+
+// returned looks what the call of a stopped thread returns.
+func (r *run) returned(p traced) {
+	t := &r.traced
+	switch result, again, ok := sys.Returned(p.tid, p.ip); {
+	case !ok:
+	case again:
+		if t.again == nil || len(t.again) > mostFailures {
+			t.again = make(map[int]denial.Call)
+		}
+		t.again[p.tid] = p.f.Call
+		if !listened(p.tid, p.f.Address) {
+			p.f.Errno, p.f.Inferred = unix.ECONNREFUSED, true
+			r.failed(p.f, p.tid)
+		}
+	case result < 0 && result > -4096:
+		p.f.Errno = unix.Errno(-result)
+		r.failed(p.f, p.tid)
+	default:
+		r.succeeded(p.f, p.tid)
+	}
+}
+
+// succeeded is for a call that did: what it was made for may yet not come of it.
+func (r *run) succeeded(f *Failure, tid int) {
+	t := &r.traced
+	switch {
+	case f.Call.Name() == "connect" && unanswered(tid, int(int32(f.Call.Args[0])), f.Address):
+		f.Errno, f.Inferred = unix.ECONNREFUSED, true
+		r.failed(f, tid)
+	case f.Call.Misleads():
+		r.failed(f, tid)
+	}
+	if f.Call.Executes() && len(f.Paths) > 0 && len(t.executed) < mostFailures {
+		t.executed = append(t.executed, path.Base(f.Paths[0]))
 	}
 }
 
@@ -176,20 +278,33 @@ func leader(tid int) int {
 	return pid
 }
 
-// absolute is a path of the payload's from its root.
+// absolute is a path of the payload's from its root; empty where it starts from what
+// has no path there. /proc leads from the root of the mount namespace, and the
+// payload's may be another directory (chroot(2)).
 func absolute(tid int, dir int32, name string) string {
 	if path.IsAbs(name) {
 		return path.Clean(name)
 	}
+	root, err := sys.Readlink("/proc/" + strconv.Itoa(tid) + "/root")
+	if err != nil {
+		return ""
+	}
 	var from string
-	var err error
 	if dir == unix.AT_FDCWD {
 		from, err = sys.Readlink("/proc/" + strconv.Itoa(tid) + "/cwd")
 	} else {
 		from, _, err = sys.DescriptorOf(leader(tid), int(dir))
 	}
-	if err != nil {
-		return name
+	if err != nil || !path.IsAbs(from) || strings.HasSuffix(from, " (deleted)") {
+		return ""
 	}
-	return path.Join(from, name)
+	if root != "/" && from != root {
+		var below bool
+		if from, below = strings.CutPrefix(from, root+"/"); !below {
+			return ""
+		}
+	} else if from == root {
+		from = ""
+	}
+	return path.Join("/", from, name)
 }

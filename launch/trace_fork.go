@@ -80,7 +80,7 @@ func (r *run) processesFull(tid int) bool {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, "Max processes"); ok {
 			if limit, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64); err == nil {
-				return threads(tid, limit) >= limit
+				return threads(r.known(r.plan.Init), tid, limit) >= limit
 			}
 		}
 	}
@@ -99,10 +99,16 @@ func countAt(dir int, name string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// threads counts those of the real id of a thread in its jail, up to a limit, in the
-// jail's own /proc.
-func threads(tid int, limit uint64) (n uint64) {
-	proc := "/proc/" + strconv.Itoa(tid) + "/root/proc"
+// threads counts those of the real id of a thread in a jail, up to a limit, in the
+// /proc of its PID 1: the one of another process there may be anything, if that has
+// another root.
+func threads(init, tid int, limit uint64) (n uint64) {
+	fd, err := sys.OpenProc("/proc/" + strconv.Itoa(init) + "/root")
+	if err != nil {
+		return 0
+	}
+	defer sys.Close(fd)
+	proc := "/proc/self/fd/" + strconv.Itoa(fd)
 	user := func(status string) string { uid, _, _ := strings.Cut(field(status, "Uid"), "\t"); return uid }
 	own, _ := sys.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
 	for _, pid := range sys.Names(proc) {

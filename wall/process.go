@@ -114,24 +114,11 @@ func parseMount(line string) (m Mount, ok bool) {
 			opts = append(opts, o)
 		}
 	}
-	return Mount{Point: unescape(f[4]), Type: g[0], Opts: opts, Source: g[1], ID: f[0], Parent: f[1], Device: f[2]}, true
+	return Mount{Point: sys.UnescapeMount(f[4]), Type: g[0], Opts: opts, Source: g[1], ID: f[0], Parent: f[1], Device: f[2]}, true
 }
 
 func beneath(name, dir string) bool {
 	return dir == "/" || name == dir || strings.HasPrefix(path.Clean(name), dir+"/")
-}
-
-// unescape undoes \040 and the like, proc(5).
-func unescape(s string) string {
-	for i := 0; i+3 < len(s); i++ {
-		if s[i] != '\\' {
-			continue
-		}
-		if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-			s = s[:i] + string([]byte{byte(n)}) + s[i+4:]
-		}
-	}
-	return s
 }
 
 // Ids are the file system ids of /proc/PID/status.

@@ -39,14 +39,14 @@ func (o *options) denied(policy string) (tell func(*denial.Denial), done func())
 	if !o.verbose {
 		return nil, func() {}
 	}
-	lines, ended := make(chan string, denial.Most), make(chan struct{})
+	lines, ended := make(chan string, denial.Most+1), make(chan struct{})
 	go func() {
-		for text := range lines {
+		for text := <-lines; text != ""; text = <-lines {
 			say("refused", text)
 		}
 		close(ended)
 	}()
-	return func(d *denial.Denial) { lines <- refusal(d, policy) }, func() { close(lines); <-ended }
+	return func(d *denial.Denial) { lines <- refusal(d, policy) }, func() { lines <- ""; <-ended }
 }
 
 // split tells what programs do not expect to be refused from what they go on without,
@@ -131,7 +131,10 @@ func allowing(spec *plan.Spec, d *denial.Denial) string {
 
 // denials is what the report says of them.
 func denials(spec *plan.Spec, p *plan.Plan, res launch.Result) report.Denials {
-	r := report.Denials{Watched: p.Listener != 0, Why: p.Unwatched, Others: res.Denied.Others, Calls: []report.Denial{}}
+	r := report.Denials{Watched: p.Listener != 0 && !res.Unheard, Why: p.Unwatched, Others: res.Denied.Others, Calls: []report.Denial{}}
+	if res.Unheard {
+		r.Why = "a look at what the payload named had not come to its end when the payload had"
+	}
 	for _, d := range res.Denied.Telling() {
 		one := report.Denial{
 			Syscall: d.Name, Call: d.Text, Killed: d.Killed, Count: d.Count, Expected: d.Expected(), WentOn: d.WentOn,

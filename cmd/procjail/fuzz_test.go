@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/Emmanuel326/procjail/plan"
 )
@@ -45,9 +46,10 @@ func FuzzCutColon(f *testing.F) {
 // FuzzPrintable: nothing that a terminal would obey, and one line.
 func FuzzPrintable(f *testing.F) {
 	f.Add("a\nb\x1b[31m\u009b")
+	f.Add("\u202eabc\u2066\u2028\xff")
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, r := range printable(s) {
-			if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			if !unicode.IsPrint(r) {
 				t.Errorf("printable(%q) = %q", s, printable(s))
 			}
 		}

@@ -368,6 +368,11 @@ func (o *options) spec() (*plan.Spec, error) {
 	if o.trace {
 		s.Denials = plan.DenialsTrace
 	}
+	for _, fd := range s.KeepFDs {
+		if fd == o.status.info || fd == o.status.status {
+			return nil, &usageError{fmt.Errorf("--keep-fd %d: it is the descriptor of --info-fd or --json-status-fd, and the payload's alone if it is kept", fd)}
+		}
+	}
 	if o.rootfs != "" {
 		if s.Rootfs, err = hostPath(o.rootfs); err != nil {
 			return nil, &usageError{fmt.Errorf("--rootfs: %w", err)}

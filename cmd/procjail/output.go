@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -28,8 +29,9 @@ func say(kind, text string) {
 	fmt.Fprint(os.Stderr, "procjail: "+kind+": "+printable(text)+"\n")
 }
 
-// printable writes control characters as Go does, \x1b, and a newline as a
-// blank.
+// printable writes what shows nothing of itself as Go does, \x1b, and a newline as
+// a blank: control characters, and those that turn the order of what is beside them
+// (U+202E).
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -38,6 +40,9 @@ func printable(s string) string {
 			b.WriteByte(' ')
 		case unicode.IsControl(r):
 			fmt.Fprintf(&b, "\\x%02x", r)
+		case !unicode.IsPrint(r):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
 		default:
 			b.WriteRune(r)
 		}
@@ -128,7 +133,7 @@ func (o *options) ended(spec *plan.Spec, p *plan.Plan, res launch.Result, met *m
 func sayWhy(spec *plan.Spec, p *plan.Plan, res launch.Result, met *met) {
 	sayFull(res)
 	telling, expected := split(&res.Denied, p.Payload, met.failed != nil)
-	switch explained := len(res.Full) > 0 || len(telling) > 0 || met.explains(); {
+	switch explained := len(res.Full) > 0 || len(telling) > 0 || met.explains(res); {
 	case len(expected) == 0:
 		sayRefused(spec, telling, res.Denied.Others)
 		met.say(res)

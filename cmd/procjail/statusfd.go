@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +17,13 @@ import (
 // statusFDs are the descriptors of --info-fd and --json-status-fd: bubblewrap's
 // names with what it writes there, and more. On both comes one line when the
 // payload is about to run; on the second another one at the end.
-type statusFDs struct{ info, status int } // 0: not asked for
+type statusFDs struct {
+	info, status int           // 0: not asked for
+	first        chan struct{} // closed when the first line is written; nil: nobody has begun
+}
+
+// statusTime is how long whoever reads the descriptors has to make room for a line.
+const statusTime = 10 * time.Second
 
 // started is the first line. child-pid is PID 1's, as bubblewrap's is.
 type started struct {
@@ -58,37 +66,56 @@ func (s *statusFDs) parse(text string, to *int) error {
 
 func (s *statusFDs) wanted() bool { return s.info != 0 || s.status != 0 }
 
+// started writes the first line, without waiting for who reads it.
 func (s *statusFDs) started(st launch.State) {
+	s.first = make(chan struct{})
+	go func() {
+		defer close(s.first)
+		s.writeFirst(st)
+	}()
+}
+
+func (s *statusFDs) writeFirst(st launch.State) {
 	n := st.Namespaces
 	line := started{
 		ChildPID: st.InitPid, PayloadPID: st.Pid,
 		Cgroup: n["cgroup"], IPC: n["ipc"], Mnt: n["mnt"], Net: n["net"], PID: n["pid"], Time: n["time"], User: n["user"], UTS: n["uts"],
 	}
 	if s.info != 0 {
-		s.write("--info-fd", s.info, line)
-		sys.Close(s.info) // the reader sees the end
+		_ = s.write("--info-fd", s.info, line)
+		if s.info != s.status {
+			sys.Close(s.info) // the reader sees the end
+		}
 		s.info = 0
 	}
-	if s.status != 0 {
-		s.write("--json-status-fd", s.status, line)
+	if s.status != 0 && !s.write("--json-status-fd", s.status, line) {
+		s.status = 0
 	}
 }
 
+// finished waits for the first line, and writes the last, unless the first failed.
 func (s *statusFDs) finished(line finished) {
+	if s.first != nil {
+		<-s.first
+	}
 	if s.status != 0 {
-		s.write("--json-status-fd", s.status, line)
+		_ = s.write("--json-status-fd", s.status, line)
 	}
 }
 
 // write says so where nobody reads: the payload runs all the same.
-func (s *statusFDs) write(option string, fd int, v any) {
+func (s *statusFDs) write(option string, fd int, v any) bool {
 	text, err := json.Marshal(v)
 	if err == nil {
-		err = sys.WriteAll(fd, append(text, '\n'))
+		err = sys.WriteWithin(fd, append(text, '\n'), statusTime)
 	}
-	if err != nil && !errors.Is(err, unix.EPIPE) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		say("error", fmt.Sprintf("%s %d: it is full, and nobody has read from it for %v", option, fd, statusTime))
+	case err != nil && !errors.Is(err, unix.EPIPE):
 		say("error", fmt.Sprintf("%s %d: %v", option, fd, err))
 	}
+	return err == nil
 }
 
 // before is called when the payload is about to run, where somebody wants to know

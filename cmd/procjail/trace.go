@@ -150,8 +150,8 @@ func (m *met) telling(res launch.Result) []*launch.Failure {
 }
 
 // explains reports whether a failure met a wall, or is known to be the program's own.
-func (m *met) explains() bool {
-	for f := range m.walls {
+func (m *met) explains(res launch.Result) bool {
+	for _, f := range res.Failed {
 		if m.rank(f) < didWithout {
 			return true
 		}

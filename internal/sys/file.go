@@ -3,6 +3,7 @@ package sys
 import (
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -249,10 +250,32 @@ func ReadlinkInRoot(root, name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// OpenPath calls openat(2) with O_PATH, for a path of which the last part is no
-// symbolic link.
-func OpenPath(path string) (int, error) {
-	return Openat(unix.AT_FDCWD, path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+// UnescapeMount undoes \040 and the like in a field of mountinfo, proc(5).
+func UnescapeMount(s string) string {
+	for i := 0; i+3 < len(s); i++ {
+		if s[i] != '\\' {
+			continue
+		}
+		if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+			s = s[:i] + string([]byte{byte(n)}) + s[i+4:]
+		}
+	}
+	return s
+}
+
+// OpenProc opens the directory proc of a root for reading, if that is proc(5)'s:
+// ENODEV.
+func OpenProc(root string) (int, error) {
+	path, err := OpenInRoot(root, "proc", unix.O_PATH)
+	if err != nil {
+		return -1, err
+	}
+	defer Close(path)
+	var s unix.Statfs_t
+	if err := unix.Fstatfs(path, &s); err != nil || s.Type != unix.PROC_SUPER_MAGIC {
+		return -1, &os.PathError{Op: "openat2", Path: root + "/proc", Err: unix.ENODEV}
+	}
+	return Openat(path, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 }
 
 // Room calls fstatfs(2): how large the file system is in bytes and in inodes, and

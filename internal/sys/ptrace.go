@@ -4,107 +4,86 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrRestarted is a call that a signal interrupted: the kernel makes it again.
-const ErrRestarted = unix.Errno(512) // ERESTARTSYS, and the three after it, linux/errno.h
-
-// Result calls seen with what a system call returns that a thread is about to make:
-// one that waits for the answer of a listener, which goOn gives. It traces the thread
-// for so long (ptrace(2) PTRACE_SEIZE, PTRACE_INTERRUPT, which has it stop on its way
-// back, PTRACE_DETACH), and the thread is stopped while seen looks at it. An errno is
-// its negative; the error is ErrRestarted where the call waits for something, and is
-// made again.
-//
-// leader is the id of the thread's process, which is the thread's own after an
-// execve(2): that ends all the others. seen is told the id.
-//
-// idle is called while the call takes its time; Result gives up when that returns
-// false. The thread is then traced until it ends or this process does.
-//
-// Preconditions: the calling goroutine is locked to its thread.
-func Result(tid, leader int, goOn func(), idle func() bool, seen func(tid int, result int64)) error {
-	// Of an interrupt nothing is left after an execve(2) of a process of several
-	// threads: its own stop is what to wait for.
-	const options = unix.PTRACE_O_EXITKILL | unix.PTRACE_O_TRACEEXEC
-	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, options, 0, 0); e != 0 {
-		goOn()
+// Trace begins to trace a thread that is about to make a system call: ptrace(2)
+// PTRACE_SEIZE, and PTRACE_INTERRUPT, which has it stop on its way back. Stopped,
+// Returned and Detach follow, by the same thread of this process: the calling
+// goroutine is locked to it. Until Stopped says that a thread has stopped or is gone,
+// it stays traced; one that has ended holds up the end of its process, and of a PID
+// namespace, until somebody asks.
+func Trace(tid int) error {
+	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(tid), 0, unix.PTRACE_O_EXITKILL|unix.PTRACE_O_TRACEEXEC, 0, 0); e != 0 {
 		return os.NewSyscallError("ptrace", e)
 	}
-	if err := unix.PtraceInterrupt(tid); err != nil {
-		goOn()
-		return os.NewSyscallError("ptrace", err)
-	}
-	goOn()
-	tid, status, err := stopped(tid, leader, idle)
-	if err != nil {
-		return err
-	}
-	defer detach(tid, status)
-	if event(status) == unix.PTRACE_EVENT_EXEC {
-		seen(tid, 0)
-		return nil
-	}
-	n, err := returned(tid)
-	switch {
-	case err != nil:
-		return err
-	case n <= -int64(ErrRestarted) && n >= -int64(ErrRestarted)-4:
-		return ErrRestarted
-	}
-	seen(tid, n)
+	_ = unix.PtraceInterrupt(tid) // ESRCH: it has been killed
 	return nil
 }
 
-// stopped waits until a traced thread has stopped, and returns the id that it then has.
-func stopped(tid, leader int, idle func() bool) (id int, status unix.WaitStatus, err error) {
-	for wait := 10 * time.Microsecond; ; wait = min(2*wait, time.Millisecond) {
-		got, err := unix.Wait4(tid, &status, unix.WALL|unix.WNOHANG, nil)
-		switch {
-		case err == unix.EINTR:
-		case err == unix.ECHILD && tid != leader:
-			tid = leader
-			continue
-		case err != nil:
-			return 0, 0, os.NewSyscallError("wait4", err)
-		case got == tid && status.Stopped():
-			return tid, status, nil
-		case got == tid:
-			return 0, 0, unix.ESRCH // it has ended
-		case !idle():
-			return 0, 0, unix.ETIMEDOUT
+// Stopped calls wait4(2) for a traced thread. It does not wait. gone is a thread that
+// has ended. A process that is this one's child, too, is not taken from who waits for
+// it otherwise.
+func Stopped(tid int, child bool) (status unix.WaitStatus, stopped, gone bool) {
+	if child {
+		const trapped = 4 // CLD_TRAPPED; the ones below are ends
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, tid, &info, unix.WEXITED|unix.WSTOPPED|unix.WNOWAIT|unix.WNOHANG|unix.WALL, nil)
+		if err != nil || info.Signo == 0 || info.Code < trapped {
+			return 0, false, err == unix.ECHILD || info.Signo != 0
 		}
-		t := unix.NsecToTimespec(wait.Nanoseconds())
-		_ = unix.Nanosleep(&t, nil)
 	}
+	got, err := unix.Wait4(tid, &status, unix.WALL|unix.WNOHANG, nil)
+	switch {
+	case err == unix.EINTR:
+		return 0, false, false
+	case err != nil:
+		return 0, false, true
+	}
+	return status, got == tid && status.Stopped(), got == tid && !status.Stopped()
 }
 
 // event is PTRACE_EVENT_* of a stop; 0: it is for a signal.
 func event(status unix.WaitStatus) int { return int(status) >> 16 }
 
-// returned is the register in which a call's result is: of struct
-// user_regs_struct on x86-64, user_pt_regs on arm64.
-func returned(tid int) (int64, error) {
+// Executed reports whether a stop is that of an execve(2) that succeeded
+// (PTRACE_O_TRACEEXEC), of a thread that has its process's id from then on. Of an
+// interrupt nothing is left after it.
+func Executed(status unix.WaitStatus) bool { return event(status) == unix.PTRACE_EVENT_EXEC }
+
+// Returned is what a system call returns, made at ip by its notification, from which a
+// thread that has stopped is on its way back. again is whether the kernel makes it once
+// more since it was interrupted in it. ok is whether the thread is there at all.
+func Returned(tid int, ip uint64) (result int64, again, ok bool) {
 	const prStatus = 1 // NT_PRSTATUS
-	var regs [512]byte
+	var regs [512]byte // struct user_regs_struct, user_pt_regs on arm64
 	iov := unix.Iovec{Base: &regs[0], Len: uint64(len(regs))}
 	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGSET, uintptr(tid), prStatus, uintptr(unsafe.Pointer(&iov)), 0, 0); e != 0 {
-		return 0, os.NewSyscallError("ptrace", e)
+		return 0, false, false
 	}
-	at := 80 // rax
+	word := func(at int) uint64 { return *(*uint64)(unsafe.Pointer(&regs[at])) }
 	if runtime.GOARCH == "arm64" {
-		at = 0 // x0
+		// Before it stops for a call to be made once more, x0 is the first argument
+		// again, and pc leads back to the instruction:
+		// arch/arm64/kernel/signal.c:do_signal.
+		const x0, pc, instruction = 0, 32 * 8, 4
+		again = word(pc) == ip-instruction
+		return int64(word(x0)), again, again || word(pc) == ip
 	}
-	return *(*int64)(unsafe.Pointer(&regs[at])), nil
+	const rax, rip = 10 * 8, 16 * 8
+	const first, last = -512, -516 // ERESTARTSYS to ERESTART_RESTARTBLOCK, linux/errno.h
+	result = int64(word(rax))
+	return result, result <= first && result >= last, word(rip) == ip
 }
 
-// detach lets a thread go on, with the signal that it was about to get: a stop
+// TimerSlack calls prctl(2) PR_SET_TIMERSLACK for the calling thread, in nanoseconds.
+func TimerSlack(ns uintptr) { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, ns, 0, 0, 0) }
+
+// Detach lets a stopped thread go on, with the signal that it was about to get: a stop
 // of PTRACE_INTERRUPT's, of an execve(2), or of the whole group, is no signal.
-func detach(tid int, status unix.WaitStatus) {
+func Detach(tid int, status unix.WaitStatus) {
 	sig := status.StopSignal()
 	if event(status) != 0 {
 		sig = 0

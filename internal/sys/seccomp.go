@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 	"runtime"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,15 +20,22 @@ type Notification struct {
 	Args  [6]uint64
 }
 
-// PollNotification calls ppoll(2) on a listener: whether there is a notification,
-// and whether there can be none any more, since no process has the filter.
-func PollNotification(listener int) (there, over bool) {
-	fds := [1]unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
-	if _, err := unix.Ppoll(fds[:], &unix.Timespec{}, nil); err != nil {
-		return false, false
+// AwaitNotification calls ppoll(2) on a listener and on a pidfd, for at most wait;
+// negative waits for ever. It reports whether there is a notification, whether there
+// can be none any more, since no process has the filter, and whether the process
+// behind the pidfd has ended. A listener of -1 is passed over.
+func AwaitNotification(listener, pidfd int, wait time.Duration) (there, over, ended bool) {
+	fds := [2]unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}}
+	var timeout *unix.Timespec
+	if wait >= 0 {
+		t := unix.NsecToTimespec(wait.Nanoseconds())
+		timeout = &t
+	}
+	if _, err := unix.Ppoll(fds[:], timeout, nil); err != nil {
+		return false, false, false
 	}
 	there = fds[0].Revents&unix.POLLIN != 0
-	return there, !there && fds[0].Revents != 0
+	return there, !there && fds[0].Revents != 0, fds[1].Revents != 0
 }
 
 // ReceiveNotification calls ioctl(2) SECCOMP_IOCTL_NOTIF_RECV. It waits, unless

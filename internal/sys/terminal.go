@@ -156,6 +156,26 @@ func WriteAll(fd int, data []byte) error {
 	return nil
 }
 
+// WriteWithin calls write(2) when there is room for data that no pipe divides
+// (PIPE_BUF, pipe(7)): os.ErrDeadlineExceeded where there is none within a time.
+func WriteWithin(fd int, data []byte, wait time.Duration) error {
+	until := time.Now().Add(wait)
+	for {
+		fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		t := unix.NsecToTimespec(max(time.Until(until), 0).Nanoseconds())
+		n, err := unix.Ppoll(fds[:], &t, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return os.NewSyscallError("ppoll", err)
+		case n == 0:
+			return os.ErrDeadlineExceeded
+		default:
+			return WriteAll(fd, data)
+		}
+	}
+}
+
 func waitFor(fd int, events int16) {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
 	_, _ = unix.Ppoll(fds[:], nil, nil)

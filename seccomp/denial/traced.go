@@ -26,6 +26,9 @@ var only = []argument{
 	{unix.SYS_WRITE, 0, []uint32{1, 2}},                   // what it says of its failure
 }
 
+// Executes reports whether it is execve(2) or execveat(2).
+func (c Call) Executes() bool { return c.Name() == "execve" || c.Name() == "execveat" }
+
 // Misleads reports whether a call that succeeds may yet not do what it was made for: a
 // setuid program that runs without that, a question whether a process is there that
 // the asker answers itself, an end without a core, a message, a mapping with less behind it than its size, a mount

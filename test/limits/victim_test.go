@@ -70,7 +70,7 @@ func victim(act string, args []string) int {
 	case "descendants":
 		return descendants()
 	case "hang": // DIRECTORY COMMAND...: outside of a jail
-		return hang(args[0], args[1:])
+		return kerneltest.Hang(args[0], args[1:])
 	case "open": // FILE, in a thread that is not the first
 		go func() {
 			runtime.LockOSThread()

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,25 @@ func victim(act string, args []string) int {
 		n, _ = strconv.Atoi(args[0])
 	}
 	switch act {
+	case "hang": // DIRECTORY COMMAND...
+		return kerneltest.Hang(args[0], args[1:])
+	case "mapped": // FILE: a refused call with a path in memory that nobody can read
+		fmt.Println(kerneltest.ErrnoName(refusedWith(args[0])))
+	case "mapped-then-ready":
+		fmt.Println(kerneltest.ErrnoName(refusedWith(args[0])))
+		kerneltest.Wait()
+	case "exec": // COMMAND..., by the thread that comes
+		fmt.Println(syscall.Exec(args[0], args, os.Environ()))
+	case "exec-thread": // COMMAND..., by another thread than the first
+		fmt.Println(execByThread(args))
+	case "send": // as much as no buffer has room for
+		fmt.Println(sendMuch())
+	case "chroot": // into a directory in which proc is not proc(5)
+		return otherRoot()
+	case "removed": // paths from a directory that is gone, and from what is none
+		relative()
+	case "traced-x32": // by a child whose signals its tracer takes away
+		fmt.Println(untouchable())
 	case "unshare": // n times, and says what came of it
 		var err error
 		for range n {
@@ -68,6 +88,10 @@ func victim(act string, args []string) int {
 		}
 	case "x32": // a call that the policy answers with the end of the process
 		_, _, _ = syscall.RawSyscall(0x40000000|unix.SYS_GETPID, 0, 0, 0)
+	case "x32-default": // by a process that does not catch SIGSYS, as Go's runtime does
+		var deflt [4]uint64 // struct kernel_sigaction: SIG_DFL
+		_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGSYS), uintptr(unsafe.Pointer(&deflt)), 0, 8, 0, 0)
+		return victim("x32", args)
 	case "listen":
 		program := unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}}
 		fmt.Println(kerneltest.ErrnoName(listen(&program)))
@@ -242,12 +266,34 @@ func TestKernelFloodCost(t *testing.T) {
 	t.Logf("procjail: %v of processor time in %v, %d KiB", used, took, rss)
 }
 
-// TestKernelKilled: the policy ends the process, and the call is named.
-func TestKernelKilled(t *testing.T) {
+// TestKernelKilledWhoever: the policy ends the process also where SIGSYS would not:
+// PID 1, and who has a tracer.
+func TestKernelKilledWhoever(t *testing.T) {
 	start(t)
+	needX32(t)
+	got, r := reported(t, []string{"--pid1", "payload"}, "x32-default")
+	if got.Code != 128+31 || r.Reason != "seccomp" || r.Signal != "SIGSYS" {
+		t.Errorf("as PID 1: %+v, %s %s", got, r.Reason, r.Signal)
+	}
+	for _, denials := range []string{"auto", "off"} {
+		got := run(t, []string{"--seccomp", "default", "--denials", denials}, "traced-x32")
+		if !strings.HasPrefix(got.Stdout, "killed by ") {
+			t.Errorf("with a tracer, --denials %s: %+v", denials, got)
+		}
+	}
+}
+
+func needX32(t *testing.T) {
+	t.Helper()
 	if runtime.GOARCH != "amd64" {
 		t.Skip("x32 is amd64's")
 	}
+}
+
+// TestKernelKilled: the policy ends the process, and the call is named.
+func TestKernelKilled(t *testing.T) {
+	start(t)
+	needX32(t)
 	got, r := reported(t, []string{"--net", "host"}, "x32")
 	want := "procjail: signal: killed by SIGSYS, which the kernel sends for a call that the seccomp policy answers with it\n" +
 		"procjail: refused: x32 getpid(...): the policy strict ends the process (truth.test, process 2)\n" +

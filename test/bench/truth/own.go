@@ -128,8 +128,11 @@ func (b *bench) control() (outcomes []Outcome, err error) {
 			cmd := exec.Command(wrapper+"/procjail", "--timeout", "60s", "sh", "-c", p.line)
 			cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + b.temporary, "LANG=C.UTF-8", "LC_ALL=C", "USER=somebody", "SHELL=/bin/sh", "EDITOR=vi"}
 			out, err := cmd.CombinedOutput()
-			if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
-				return nil, fmt.Errorf("%s: %v, want an exit status:\n%s", p.line, err, out)
+			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+				return nil, fmt.Errorf("%s: %w:\n%s", p.line, err, out)
+			}
+			if err == nil {
+				return nil, fmt.Errorf("%s: it did not fail:\n%s", p.line, out)
 			}
 			s, err := collect(string(out), reports)
 			if err != nil {

@@ -1,4 +1,4 @@
-package limits
+package kerneltest
 
 import (
 	"bytes"
@@ -7,27 +7,27 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// hang mounts a file system of its own (fuse(4)) at dir and runs a command. Every
-// name in it is a file that never answers an open(2), and late is one that only
-// the command itself finds, and no process of the command's. Who has no answer is
-// in state D from SIGKILL on, until this process ends
-// (fs/fuse/dev.c:request_wait_answer).
+// Mapped is the file of a Hang that can be opened and mapped.
+const Mapped = "mapped"
+
+// Hang mounts a file system of its own (fuse(4)) at dir, which it makes if need be,
+// and runs a command. Every name in it is a file that never answers an open(2), but
+// for Mapped, which answers that and no read; and late is one that only the command
+// itself finds, and no process of the command's. Who has no answer is in state D from
+// SIGKILL on, until this process ends (fs/fuse/dev.c:request_wait_answer).
 //
-// Preconditions: CAP_SYS_ADMIN in a user namespace and a mount namespace of its
-// own, in which dir is somewhere.
-func hang(dir string, argv []string) int {
+// Preconditions: CAP_SYS_ADMIN in a user namespace and a mount namespace of its own.
+func Hang(dir string, argv []string) int {
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "/dev/fuse:", err)
 		return 98
 	}
+	_ = os.Mkdir(dir, 0o755)
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,allow_other", fd, os.Getuid(), os.Getgid())
 	if err := unix.Mount("none", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		fmt.Fprintln(os.Stderr, "mount:", err)
@@ -52,6 +52,7 @@ const (
 	fuseForget      = 2
 	fuseGetattr     = 3
 	fuseOpen        = 14
+	fuseRead        = 15
 	fuseInit        = 26
 	fuseInterrupt   = 36
 	fuseBatchForget = 42
@@ -71,8 +72,10 @@ type fuseAttr struct {
 	Atimensec, Mtimensec, Ctimensec, Mode, Nlink, UID, GID, Rdev, Blksize, Flags uint32
 }
 
-// serve answers what asks for a name or for its attributes; the root is 1 and
-// whatever is below it is 2. It does not answer an open(2).
+// The numbers of the root, of Mapped, and of whatever else is below it.
+const fuseRoot, fuseFile, fuseMapped = 1, 2, 3
+
+// serve answers what asks for a name or for its attributes.
 func serve(fd int) {
 	request := make([]byte, 1<<17)
 	for {
@@ -80,16 +83,17 @@ func serve(fd int) {
 		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENOENT) {
 			continue
 		}
-		if err != nil || n < int(unsafe.Sizeof(fuseIn{})) {
+		var in fuseIn
+		if err != nil || n < binary.Size(in) {
 			return
 		}
-		var in fuseIn
 		_ = binary.Read(bytes.NewReader(request), binary.NativeEndian, &in)
-		attr := fuseAttr{Ino: in.Nodeid, Nlink: 1, Mode: unix.S_IFREG | 0o644, UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
-		if in.Nodeid == 1 && in.Opcode == fuseGetattr {
+		attr := fuseAttr{Ino: in.Nodeid, Size: 4096, Nlink: 1, Mode: unix.S_IFREG | 0o644, UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+		if in.Nodeid == fuseRoot && in.Opcode == fuseGetattr {
 			attr.Mode = unix.S_IFDIR | 0o755
 		}
-		if in.Opcode == fuseLookup && bytes.HasPrefix(request[unsafe.Sizeof(in):n], []byte("late\x00")) && !isChild(in.PID) {
+		name, _, _ := bytes.Cut(request[binary.Size(in):n], []byte{0})
+		if in.Opcode == fuseLookup && string(name) == "late" && Parent(int(in.PID)) != os.Getpid() {
 			continue
 		}
 		switch in.Opcode {
@@ -101,30 +105,33 @@ func serve(fd int) {
 				_                              [9]uint32
 			}{Major: 7, Minor: 31, Background: 8, Congestion: 8, MaxWrite: 4096, Granularity: 1})
 		case fuseLookup: // struct fuse_entry_out
-			attr.Ino = 2
+			attr.Ino = fuseFile
+			if string(name) == Mapped {
+				attr.Ino = fuseMapped
+			}
 			reply(fd, in, 0, struct {
 				Nodeid, Generation, EntryValid, AttrValid uint64
 				Nsec                                      [2]uint32
 				Attr                                      fuseAttr
-			}{Nodeid: 2, AttrValid: 60, Attr: attr}) // the next one asks again
+			}{Nodeid: attr.Ino, AttrValid: 60, Attr: attr}) // the next one asks again
 		case fuseGetattr: // struct fuse_attr_out
 			reply(fd, in, 0, struct {
 				Valid uint64
 				_     [2]uint32
 				Attr  fuseAttr
 			}{Valid: 60, Attr: attr})
-		case fuseOpen, fuseForget, fuseBatchForget, fuseInterrupt:
+		case fuseOpen:
+			if in.Nodeid == fuseMapped { // struct fuse_open_out
+				reply(fd, in, 0, struct {
+					Handle   uint64
+					Flags, _ uint32
+				}{})
+			}
+		case fuseRead, fuseForget, fuseBatchForget, fuseInterrupt:
 		default:
 			reply(fd, in, unix.ENOSYS, struct{}{})
 		}
 	}
-}
-
-// isChild tells whether the parent of a process, or of a thread's, is this one.
-func isChild(pid uint32) bool {
-	stat := text(fmt.Sprintf("/proc/%d/stat", pid)) // proc_pid_stat(5)
-	f := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	return len(f) > 1 && f[1] == strconv.Itoa(os.Getpid())
 }
 
 // reply writes a struct fuse_out_header and what belongs to it.
