@@ -95,14 +95,16 @@ func questions() map[string]question {
 }
 
 // prctls are those of prctl(2), whose first argument says what the call is.
-var prctls = map[uint64]question{
-	unix.PR_SET_PDEATHSIG:    {args: map[int]uint64{1: 1000}, answers: []unix.Errno{unix.EINVAL}},
-	unix.PR_SET_DUMPABLE:     {args: map[int]uint64{1: 99}, answers: []unix.Errno{unix.EINVAL}},
-	unix.PR_CAPBSET_DROP:     {args: map[int]uint64{1: 1000}, answers: []unix.Errno{unix.EINVAL}, privileged: true},
-	unix.PR_SET_SECUREBITS:   {args: map[int]uint64{1: 0}, succeeds: true, privileged: true}, // as they are in a new user namespace
-	unix.PR_SET_TIMERSLACK:   {succeeds: true},
-	unix.PR_SET_NO_NEW_PRIVS: {args: map[int]uint64{1: 2}, answers: []unix.Errno{unix.EINVAL}},
-	unix.PR_CAP_AMBIENT:      {args: map[int]uint64{2: 1000}, answers: []unix.Errno{unix.EINVAL}},
+func prctls() map[uint64]question {
+	return map[uint64]question{
+		unix.PR_SET_PDEATHSIG:    {args: map[int]uint64{1: 1000}, answers: []unix.Errno{unix.EINVAL}},
+		unix.PR_SET_DUMPABLE:     {args: map[int]uint64{1: 99}, answers: []unix.Errno{unix.EINVAL}},
+		unix.PR_CAPBSET_DROP:     {args: map[int]uint64{1: 1000}, answers: []unix.Errno{unix.EINVAL}, privileged: true},
+		unix.PR_SET_SECUREBITS:   {args: map[int]uint64{1: 0}, succeeds: true, privileged: true}, // as they are in a new user namespace
+		unix.PR_SET_TIMERSLACK:   {succeeds: true},
+		unix.PR_SET_NO_NEW_PRIVS: {args: map[int]uint64{1: 2}, answers: []unix.Errno{unix.EINVAL}},
+		unix.PR_CAP_AMBIENT:      {args: map[int]uint64{2: 1000}, answers: []unix.Errno{unix.EINVAL}},
+	}
 }
 
 // questionFor is the call to make for a step, and what is known of its answer.
@@ -114,9 +116,9 @@ func questionFor(s plan.Step) (call [7]uint64, q question, ok bool) {
 		plan.AwaitEmpty, plan.Setgroups, plan.Exit:
 		return call, q, false // not one call of a plan's, or none that tells
 	case plan.Prctl:
-		q, ok = prctls[s.Option.Bits]
+		q, ok = prctls()[s.Option.Bits]
 	case plan.AmbientRaise:
-		q, ok = prctls[unix.PR_CAP_AMBIENT]
+		q, ok = prctls()[unix.PR_CAP_AMBIENT]
 	case plan.Clone: // CLONE_THREAD wants CLONE_SIGHAND: kernel/fork.c:copy_process
 		q, ok = question{args: map[int]uint64{0: w.args[0] | unix.CLONE_THREAD}, answers: []unix.Errno{unix.EINVAL}}, true
 	case plan.Unshare: // the bits of a signal are none of its flags: check_unshare_flags

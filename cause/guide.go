@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,12 +12,33 @@ import (
 	"github.com/Emmanuel326/procjail/plan"
 )
 
-// placeholder is the name of a value in an entry's text.
-var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
-
 // general is a text with its names as a manual has them, in capitals.
 func general(text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(s string) string { return strings.ToUpper(s[1 : len(s)-1]) })
+	var b strings.Builder
+	for i, part := range parts(text) {
+		if i%2 == 1 {
+			part = strings.ToUpper(part)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// parts divides an entry's text: what is fixed, the name of a value, which is small
+// letters in braces, what is fixed, and so on.
+func parts(text string) (list []string) {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	from := 0
+	for i := range len(text) {
+		if text[i] != '{' {
+			continue
+		}
+		name := text[i+1 : len(text)-len(strings.TrimLeft(text[i+1:], letters))]
+		if end := i + 1 + len(name); name != "" && strings.HasPrefix(text[end:], "}") {
+			list, from = append(list, text[from:i], name), end+1
+		}
+	}
+	return append(list, text[from:])
 }
 
 // Write writes the entry as the guide has it.
@@ -137,7 +157,7 @@ func writeIndex(b *strings.Builder) {
 			var ids []string
 			for _, s := range calls[call] {
 				for _, e := range For(s, errno) {
-					if e.ID != outer && !slices.Contains(ids, e.ID) && !limits[e.ID] {
+					if e.ID != outer && !slices.Contains(ids, e.ID) && !slices.Contains(limits, e.ID) {
 						ids = append(ids, e.ID)
 					}
 				}
@@ -162,7 +182,7 @@ func writeIndex(b *strings.Builder) {
 // that are asked for any step: the index does not repeat them.
 const outer = "seccomp-outer"
 
-var limits = map[string]bool{"nofile": true, "file-max": true, "memory-cgroup": true, "memory-commit": true, "memory": true}
+var limits = []string{"nofile", "file-max", "memory-cgroup", "memory-commit", "memory"}
 
 const guideHead = `# Why a start failed
 

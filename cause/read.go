@@ -1,9 +1,9 @@
 package cause
 
 import (
-	"regexp"
+	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -18,13 +18,6 @@ type Said struct {
 	Text  string // the line
 	Cause string // that it gives
 }
-
-var (
-	stepLine  = regexp.MustCompile(`step \d+/\d+ \(.*?\): (\w+)\(`)
-	errnoAt   = regexp.MustCompile(`: (E[A-Z0-9]+)$`)
-	program   = regexp.MustCompile(`execve\("[^"]*/(new[ug]idmap)"`)
-	systemdIs = regexp.MustCompile(`(StartTransientUnit|JobRemoved)\(`)
-)
 
 // ReadText finds the errors in a text that procjail wrote: lines of errors, with
 // the causes that follow them.
@@ -61,41 +54,63 @@ func ReadText(text string) []Said {
 // ReadMessage reads one error, without its "procjail: error: ".
 func ReadMessage(what string) Said {
 	s := Said{Text: what}
-	if m := stepLine.FindStringSubmatch(what); m != nil {
-		s.Call = m[1]
-		if m := program.FindStringSubmatch(what); m != nil {
-			s.Call = m[1]
-		}
-		if m := systemdIs.FindStringSubmatch(what); m != nil {
-			s.Call = m[1]
-		}
-		if m := errnoAt.FindStringSubmatch(what); m != nil {
-			s.Errno = errnoByName(m[1])
-		}
+	if s.Call = callOf(what); s.Call == "" {
+		return s
+	}
+	if end := strings.LastIndex(what, ": "); end >= 0 {
+		s.Errno = errnoByName(what[end+2:])
 	}
 	return s
 }
 
-// form is an entry's cause as a regular expression: what a probe fills in may be
-// anything.
-type form struct {
-	*regexp.Regexp
-	fixed int // how much of it is no such value
+// callOf is the call of a failed step, "step 3/9 (init): NAME(...": of execve(2) the
+// helper that it was for, of a message to systemd the method or signal.
+func callOf(what string) string {
+	_, rest, _ := strings.Cut(what, "step ")
+	number, rest, _ := strings.Cut(rest, " (")
+	_, call, ok := strings.Cut(rest, "): ")
+	at, of, _ := strings.Cut(number, "/")
+	if _, err := strconv.Atoi(at + of); err != nil || !ok {
+		return ""
+	}
+	for _, name := range []string{"StartTransientUnit", "JobRemoved"} {
+		if strings.Contains(call, name+"(") {
+			return name
+		}
+	}
+	name, arguments, ok := strings.Cut(call, "(")
+	program, _, _ := strings.Cut(strings.TrimPrefix(arguments, "\""), "\"")
+	if base := filepath.Base(program); name == "execve" && (base == "newuidmap" || base == "newgidmap") {
+		return base
+	}
+	if !ok {
+		return ""
+	}
+	return name
 }
 
-var forms = sync.OnceValue(func() map[string]form {
-	out := map[string]form{}
-	for _, e := range Table() {
-		parts := placeholder.Split(e.Cause, -1)
-		fixed := 0
-		for i, p := range parts {
-			fixed += len(p)
-			parts[i] = regexp.QuoteMeta(p)
+// isOf reports whether a text is an entry's cause, in which what a probe fills in may
+// be anything, and how much of it is the entry's own.
+func isOf(text, cause string) (fixed int, ok bool) {
+	list := parts(cause)
+	for i := 0; i < len(list); i += 2 {
+		var at int
+		switch own := list[i]; {
+		case i == 0 && !strings.HasPrefix(text, own), i == len(list)-1 && !strings.HasSuffix(text, own):
+			return 0, false
+		case i == 0:
+		case i == len(list)-1:
+			at = len(text) - len(own)
+		default:
+			if at = strings.Index(text, own); at < 0 {
+				return 0, false
+			}
 		}
-		out[e.ID] = form{regexp.MustCompile("^" + strings.Join(parts, ".*") + "$"), fixed}
+		text = text[at+len(list[i]):]
+		fixed += len(list[i])
 	}
-	return out
-})
+	return fixed, len(list) > 1 || text == ""
+}
 
 // idOf is the entry that a cause is from, of those that are for the call and its
 // errno where these are known: the one of whose own text it has most. Unknown
@@ -108,8 +123,8 @@ func idOf(text, call string, errno unix.Errno) string {
 		for _, s := range steps {
 			of = of || e.on(s, errno)
 		}
-		if f := forms()[e.ID]; of && f.fixed > most && f.MatchString(text) {
-			found, most = e.ID, f.fixed
+		if fixed, is := isOf(text, e.Cause); of && is && fixed > most {
+			found, most = e.ID, fixed
 		}
 	}
 	return found

@@ -2,17 +2,8 @@ package wall
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-)
-
-var (
-	words      = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
-	paths      = regexp.MustCompile(`/[^\s:;,'"()]+`)
-	owned      = regexp.MustCompile(`(?i)\bown(s|ed|er|ership)?\b`)
-	privileges = regexp.MustCompile(`\b(e?uid|setuid|suid|privileges?|(be|not|as) root)\b([^=]|$)`)
-	locales    = regexp.MustCompile(`(?i)\blocale\b`)
 )
 
 // message is for what a program writes to standard error: where that has the words for
@@ -20,7 +11,7 @@ var (
 func message(f Failure, v View) Met {
 	var named, locale []string
 	for _, name := range f.Withheld {
-		if len(name) > 2 && slices.Contains(words.FindAllString(f.Data, -1), name) {
+		if len(name) > 2 && slices.Contains(wordsOf(f.Data), name) {
 			named = append(named, name)
 		}
 		if name == "LANG" || strings.HasPrefix(name, "LC_") {
@@ -30,10 +21,10 @@ func message(f Failure, v View) Met {
 	switch {
 	case len(named) > 0:
 		return withheld("it names ", named)
-	case len(locale) > 0 && locales.MatchString(f.Data):
+	case len(locale) > 0 && hasWord(f.Data, "locale"):
 		return withheld("it speaks of the locale, and that is in ", locale)
-	case owned.MatchString(f.Data):
-		for _, p := range paths.FindAllString(f.Data, -1) {
+	case hasWord(f.Data, "own", "owns", "owned", "owner", "ownership"):
+		for _, p := range pathsOf(f.Data) {
 			p = strings.TrimRight(p, ".!?")
 			if in := v.Inside(p); in.Exists && !v.Shown(in.UID) {
 				return Met{
@@ -52,7 +43,7 @@ func message(f Failure, v View) Met {
 func Speaks(f Failure, m Met, text string) bool {
 	text = strings.ToLower(text)
 	if m.Wall == Privilege { // a program names itself in whatever it says
-		return privileges.MatchString(text)
+		return speaksOfPrivilege(text)
 	}
 	if f.Errno != 0 && strings.Contains(text, f.Errno.Error()) && !strings.Contains(text, "/") {
 		return true
@@ -63,6 +54,55 @@ func Speaks(f Failure, m Met, text string) bool {
 		}
 	}
 	return false
+}
+
+// speaksOfPrivilege looks for the words of who has not got it. "uid=1000" is an option
+// of a mount.
+func speaksOfPrivilege(text string) bool {
+	words := wordsOf(text)
+	for i, w := range words {
+		switch w {
+		case "euid", "uid", "setuid", "suid", "privilege", "privileges":
+			if !strings.Contains(text, w+"=") {
+				return true
+			}
+		case "root":
+			if i > 0 && slices.Contains([]string{"be", "not", "as"}, words[i-1]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func hasWord(text string, any ...string) bool {
+	return slices.ContainsFunc(wordsOf(strings.ToLower(text)), func(w string) bool { return slices.Contains(any, w) })
+}
+
+// wordsOf are made of letters, digits and underlines, as the names of variables are.
+func wordsOf(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+}
+
+// pathsOf are what begins with a slash, up to a blank or what punctuates.
+func pathsOf(text string) (list []string) {
+	for {
+		i := strings.IndexByte(text, '/')
+		if i < 0 {
+			return list
+		}
+		text = text[i:]
+		n := strings.IndexAny(text, " \t\n\f\r:;,'\"()")
+		if n < 0 {
+			n = len(text)
+		}
+		if n > 1 {
+			list = append(list, text[:n])
+		}
+		text = text[n:]
+	}
 }
 
 func withheld(text string, names []string) Met {
