@@ -33,7 +33,7 @@ func Compile(spec *Spec, host *Host) (*Plan, error) {
 	c := &compiler{spec: spec, host: host, view: newView(), copied: make([]Entry, 0, 64), plan: &Plan{Entries: make([]Entry, 0, 384)}}
 	for _, step := range []func() error{
 		c.kernel, c.identity, c.streams, c.program, c.placeCgroup, c.wantTerminal, c.wantListener, c.keptFDs,
-		c.delegatedCgroup, c.clone, c.startNetwork, c.copies, c.idMaps, c.hostname, c.counts,
+		c.delegatedCgroup, c.clone, c.earlyNetwork, c.copies, c.idMaps, c.lateNetwork, c.hostname, c.counts,
 		c.newRoot, c.mounts, c.handIn, c.makeTerminal, c.clocks, c.stub, c.joinCgroup, c.leaveOldRoot, c.joinNetwork,
 		c.openPipes, c.dropPrivileges, c.startPayload, c.limits, c.landlock, c.exec,
 		c.end,

@@ -7,27 +7,28 @@ import (
 	"github.com/Emmanuel326/procjail/userns"
 )
 
-// startNetwork makes the network namespace, which takes longer than all the
-// others together. While others write init's maps, init has the time. Otherwise
-// a process of its own makes it, and is ready when the mounts are: it shares
-// init's memory and descriptors, and leaves it one of the namespace.
-func (c *compiler) startNetwork() error {
-	if c.spec.Net != profiles.NetNone {
+// earlyNetwork and lateNetwork make the network namespace, which takes longer than
+// all the others together, in a process of its own beside init, which is ready when
+// the mounts are: it shares init's memory and descriptors, and leaves it one of the
+// namespace. While others write init's maps there is no processor left for that:
+// newuidmap and newgidmap need both of a small machine's.
+func (c *compiler) earlyNetwork() error { return c.network(c.id.Method == userns.WriteSelf) }
+
+func (c *compiler) lateNetwork() error { return c.network(c.id.Method != userns.WriteSelf) }
+
+func (c *compiler) network(now bool) error {
+	if c.spec.Net != profiles.NetNone || !now {
 		return nil
 	}
 	c.from = c.spec.at("net")
-	defer func() { c.from = "" }()
-	if c.id.Method != userns.WriteSelf {
-		c.add(Unshare{unix.CLONE_NEWNET})
-		c.loopback()
-		return nil
-	}
 	c.netPid = c.get(Clone{unix.CLONE_VM | unix.CLONE_FILES})
 	c.stage = Network
 	c.add(Unshare{unix.CLONE_NEWNET})
-	c.netNS = c.get(NamespaceOf{c.loopback()})
+	fd := c.get(Socket{})
+	c.add(InterfaceUp{fd, "lo"})
+	c.netNS = c.get(NamespaceOf{fd})
 	c.add(Exit{})
-	c.stage = Init
+	c.stage, c.from = Init, ""
 	return nil
 }
 
@@ -42,11 +43,4 @@ func (c *compiler) joinNetwork() error {
 	c.add(Setns{c.netNS, unix.CLONE_NEWNET})
 	c.from, c.netNS = "", 0
 	return nil
-}
-
-// loopback brings up the interface that leads nowhere, by way of a socket.
-func (c *compiler) loopback() FD {
-	fd := c.get(Socket{})
-	c.add(InterfaceUp{fd, "lo"})
-	return fd
 }
