@@ -5,7 +5,7 @@
 // this program. It has three descriptors:
 //	0  a pidfd of the supervisor, readable when that has ended
 //	1  an eventfd that takes the payload's wait status, plus one, and 2^60 if
-//	   others are left when it ends, and 2^32 for each time that it is stopped
+//	   others have not ended when it has, and 2^32 for each time that it is stopped
 //	2  an eventfd that the payload waits for before it becomes a program
 // and every signal is blocked; its second argument is the payload's process
 // id, one digit. It reaps whatever is orphaned, passes on the
@@ -111,14 +111,22 @@ payload:
 	JMP  reap
 
 ended:
-	MOVQ $62, AX // kill(-1, 0): is there anybody else?
+	MOVL 192(SP), BX
+	MOVL $4096, R12 // who never comes to an end of it has company
+rest: // wait4(-1, NULL, WNOHANG|__WALL, NULL): is there anybody who has not ended?
+	MOVQ $61, AX
 	MOVQ $-1, DI
 	XORL SI, SI
+	MOVQ $0x40000001, DX
+	XORL R10, R10
 	SYSCALL
-	MOVL 192(SP), BX
 	LEAQ 1(BX), CX
 	TESTQ AX, AX
 	JLT  alone
+	JEQ  others
+	SUBL $1, R12
+	JNE  rest
+others:
 	MOVQ $1, AX
 	SHLQ $60, AX
 	ORQ  AX, CX
