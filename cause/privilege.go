@@ -93,7 +93,7 @@ func privilegeEntries() []Entry {
 			},
 		},
 		{
-			ID: "keys-quota", stands: true, Looks: "the caller's quota of keys",
+			ID: "keys-quota", Looks: "the caller's quota of keys",
 			On:     []On{{[]plan.Step{plan.JoinSessionKeyring{}}, []unix.Errno{unix.EDQUOT}}},
 			Cause:  "uid {uid} has {keys} keys and {bytes} bytes of them (keys/bytes, and the most), and a session keyring is one more",
 			Remedy: "keyctl show and keyctl unlink, or sysctl kernel.keys.maxkeys=2000 as root",
