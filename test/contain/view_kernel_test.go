@@ -281,7 +281,7 @@ func TestKernelGroupProgram(t *testing.T) {
 	}
 	other := slices.IndexFunc(groups, func(g int) bool { return g != os.Getgid() })
 	if other < 0 {
-		t.Skip("probed getgroups(2), found: no supplementary group")
+		kerneltest.Missing(t, "group", "probed getgroups(2), found: no supplementary group")
 	}
 	program := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho ran\n"), 0o070); err != nil {
