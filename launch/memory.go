@@ -1,10 +1,12 @@
 package launch
 
 import (
+	"bytes"
 	"runtime"
 	"time"
 
 	"github.com/Emmanuel326/procjail/internal/sys"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 )
 
 // apart runs f beside the caller, locked to a thread that is another than the one that
@@ -28,6 +30,20 @@ func apart(thread int, f func()) {
 		}()
 		<-there
 	}()
+}
+
+// memoryOf reads the memory of a thread's process for who may be held up, but would
+// rather not: what is there needs nobody else's answer.
+func (r *run) memoryOf(tid int) denial.Memory {
+	return func(address uint64, n int) []byte {
+		if there := sys.Present(tid, address, n); there > 0 {
+			b := sys.ReadMemory(tid, address, there)
+			if there == n || bytes.IndexByte(b, 0) >= 0 {
+				return b
+			}
+		}
+		return r.read(tid, address, n)
+	}
 }
 
 // readTime is how long a read may take. A disk is quicker.

@@ -58,7 +58,8 @@ type tracer struct {
 
 // traced is a thread that makes a call and stops on its way back.
 type traced struct {
-	f    *Failure
+	call denial.Call
+	f    *Failure // nil: what it names is not read before it has failed
 	tid  int
 	then int // the id that it has after an execve(2): its process's
 	ip   uint64
@@ -122,6 +123,31 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 			return
 		}
 	}
+	p := traced{call: call, tid: tid, then: tid, ip: n.IP}
+	if call.Executes() {
+		p.then = leader(tid)
+	}
+	if call.Misleads() || call.Name() == "connect" {
+		p.f = described(call, tid, read)
+		if !sys.NotificationValid(r.listener, n.ID) {
+			return
+		}
+	}
+	switch err := sys.Trace(tid); {
+	case err == nil:
+		// Whoever had this id before has gone.
+		t.pending = slices.DeleteFunc(t.pending, func(p traced) bool { return p.tid == tid })
+		t.pending, t.idle = append(t.pending, p), shortestIdle
+	case errors.Is(err, unix.EPERM) && !r.execed: // it is undumpable until its first execve
+		r.execed = true
+	case errors.Is(err, unix.EPERM):
+		t.blind = err // a debugger inside has it, or Yama lets nobody trace
+	}
+	goOn()
+}
+
+// described reads what a call of a thread's names. It waits, or has stopped.
+func described(call denial.Call, tid int, read denial.Memory) *Failure {
 	f := &Failure{Call: call, Text: call.Text(read), Address: call.Address(read), IDs: call.IDs()}
 	add := func(dir int32, name string) {
 		if name = absolute(tid, dir, name); name != "" {
@@ -141,24 +167,7 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	if strings.HasPrefix(f.Address, "/") { // unix(7)
 		f.Paths = append(f.Paths, path.Clean(f.Address))
 	}
-	if !sys.NotificationValid(r.listener, n.ID) {
-		return
-	}
-	p := traced{f, tid, tid, n.IP}
-	if call.Executes() {
-		p.then = leader(tid)
-	}
-	switch err := sys.Trace(tid); {
-	case err == nil:
-		// Whoever had this id before has gone.
-		t.pending = slices.DeleteFunc(t.pending, func(p traced) bool { return p.tid == tid })
-		t.pending, t.idle = append(t.pending, p), shortestIdle
-	case errors.Is(err, unix.EPERM) && !r.execed: // it is undumpable until its first execve
-		r.execed = true
-	case errors.Is(err, unix.EPERM):
-		t.blind = err // a debugger inside has it, or Yama lets nobody trace
-	}
-	goOn()
+	return f
 }
 
 // results takes those of the traced threads that have stopped.
@@ -194,7 +203,7 @@ func (r *run) results() {
 func (r *run) executed(pid int) {
 	t := &r.traced
 	t.pending = slices.DeleteFunc(t.pending, func(p traced) bool {
-		if p.then == pid && p.f.Call.Executes() {
+		if p.then == pid && p.call.Executes() {
 			r.succeeded(p.f, pid)
 		}
 		return p.tid == pid || p.then == pid
@@ -204,21 +213,26 @@ func (r *run) executed(pid int) {
 // returned looks what the call of a stopped thread returns.
 func (r *run) returned(p traced) {
 	t := &r.traced
-	switch result, again, ok := sys.Returned(p.tid, p.ip); {
+	result, again, ok := sys.Returned(p.tid, p.ip)
+	failed := result < 0 && result > -4096
+	if ok && p.f == nil && (again || failed) {
+		p.f = described(p.call, p.tid, r.memoryOf(p.tid))
+	}
+	switch {
 	case !ok:
 	case again:
 		if t.again == nil || len(t.again) > mostFailures {
 			t.again = make(map[int]denial.Call)
 		}
-		t.again[p.tid] = p.f.Call
+		t.again[p.tid] = p.call
 		if !listened(p.tid, p.f.Address) {
 			p.f.Errno, p.f.Inferred = unix.ECONNREFUSED, true
 			r.failed(p.f, p.tid)
 		}
-	case result < 0 && result > -4096:
+	case failed:
 		p.f.Errno = unix.Errno(-result)
 		r.failed(p.f, p.tid)
-	default:
+	case p.f != nil:
 		r.succeeded(p.f, p.tid)
 	}
 }

@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 	"runtime"
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -107,6 +108,29 @@ func ReadMemory(pid int, address uint64, n int) []byte {
 		buf = buf[:len(buf)+got]
 	}
 	return buf
+}
+
+// Present reads /proc/PID/pagemap: how many of n bytes at an address are in memory, up
+// to the first that are not, so that reading them waits for no file system.
+func Present(pid int, address uint64, n int) int {
+	const page, present = 4096, 1 << 63
+	fd, err := Openat(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/pagemap", unix.O_RDONLY, 0)
+	if err != nil {
+		return 0
+	}
+	defer Close(fd)
+	first, last := address/page, (address+uint64(n)-1)/page
+	entries := make([]uint64, last-first+1)
+	buf := unsafe.Slice((*byte)(unsafe.Pointer(&entries[0])), 8*len(entries))
+	got, err := unix.Pread(fd, buf, int64(first*8))
+	if err != nil {
+		return 0
+	}
+	pages := uint64(0)
+	for pages < uint64(got/8) && entries[pages]&present != 0 {
+		pages++
+	}
+	return int(min(max((first+pages)*page, address)-address, uint64(n)))
 }
 
 // MayListen reports whether a filter of a child of this process may have a
