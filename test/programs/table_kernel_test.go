@@ -230,7 +230,7 @@ scrypt 87c5081bda438d49`,
 	{
 		name:   "ps and top",
 		needs:  []string{"ps", "top", "pgrep"},
-		script: `sleep 9 & ps -e -o pid=,user=,comm= | head -n 3; top -b -n 1 | grep -cw 'sleep$'; pgrep -x sleep | wc -l; kill $!; uptime | grep -o 'up 0 min'; free | wc -l`,
+		script: `sleep 9 & until pgrep -x sleep >/dev/null; do :; done; ps -e -o pid=,user=,comm= | head -n 3; top -b -n 1 | grep -cw 'sleep$'; pgrep -x sleep | wc -l; kill $!; uptime | grep -o 'up 0 min'; free | wc -l`,
 		match:  `^ +1 user +procjail-init\n +\d+ user +sh\n +\d+ user +sleep\n1\n1\nup 0 min\n3\n$`,
 	},
 	{
