@@ -23,6 +23,9 @@ func (m mark) wentOn() (well bool, calls uint64) {
 	return m.life.ended && m.life.well, m.life.calls - m.calls
 }
 
+// mostLives is of how many processes at a time it is known how they go on.
+const mostLives = 4096
+
 // lives are of those that something has failed for, and the processes of threads.
 type lives struct {
 	of      map[int]*life
@@ -33,7 +36,7 @@ type lives struct {
 func (l *lives) leader(tid int) int {
 	pid, ok := l.leaders[tid]
 	if !ok {
-		if l.leaders == nil || len(l.leaders) > 1024 {
+		if l.leaders == nil || len(l.leaders) >= mostLives {
 			l.leaders = make(map[int]int)
 		}
 		pid = leader(tid)
@@ -46,7 +49,7 @@ func (l *lives) leader(tid int) int {
 func (l *lives) mark(tid int) mark {
 	pid := l.leader(tid)
 	if l.of[pid] == nil {
-		if l.of == nil {
+		if l.of == nil || len(l.of) >= mostLives { // a signal ends a process without a word
 			l.of = make(map[int]*life)
 		}
 		l.of[pid] = new(life)
