@@ -67,8 +67,8 @@ type Options struct {
 // it is left when Run returns.
 //
 // The error is a *StepError where an entry failed. Init is told to die with the
-// thread that cloned it. The runtime ends no thread but one whose goroutine is
-// locked to it and ends, so that is when this process does.
+// thread that cloned it, which is the caller's: it is locked to that, so that
+// nobody else ends it, or is held up on it, before Run returns.
 func Run(p *plan.Plan, opt Options) (Result, error) {
 	prog, err := encode(p)
 	if err != nil {
@@ -80,6 +80,11 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 // start runs the table that encode wrote for p.
 func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	r := &run{plan: p, prog: prog, opt: opt, began: time.Now(), beganTicks: ticks()}
+	// The runtime ends the thread of a goroutine that ends locked to it. And where
+	// the payload holds a thread up in a call that no signal ends, a process that is
+	// killed does not end, but its other threads do: prctl(2), PR_SET_PDEATHSIG.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer r.free()
 	if d := opt.Stopping.Timeout; d > 0 {
 		r.until = r.began.Add(d)
@@ -114,10 +119,9 @@ type run struct {
 
 	beganTicks uint64
 
-	left   []error
-	thread int   // that cloned init
-	pidfd  int   // of init; 0 before it is there
-	owned  []int // descriptors to close at the end
+	left  []error
+	pidfd int   // of init; 0 before it is there
+	owned []int // descriptors to close at the end
 
 	manager    *systemd.Manager
 	managerEnd time.Time
@@ -369,10 +373,7 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
 	first := r.prog.first
-	runtime.LockOSThread()
 	pid := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
-	r.thread = sys.Gettid()
-	runtime.UnlockOSThread()
 	r.prog.board.set(i, pid)
 	if pid < 0 {
 		return r.stepError(i, unix.Errno(-pid))

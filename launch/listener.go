@@ -34,7 +34,7 @@ func (r *run) takeListener(i int, s plan.ReceiveFD) error {
 func (r *run) hear() {
 	if r.opt.Trace {
 		r.answered = make(chan struct{})
-		apart(r.thread, r.answers)
+		go r.answers()
 		return
 	}
 	switch there, over, _ := sys.AwaitNotification(r.listener, -1, 0); {

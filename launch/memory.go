@@ -1,34 +1,10 @@
 package launch
 
 import (
-	"runtime"
 	"time"
 
 	"github.com/Emmanuel326/procjail/internal/sys"
 )
-
-// apart runs f beside the caller, locked to a thread that is another than the one that
-// cloned init. Init is to die with this process, and does so with that thread: where
-// the payload holds a thread up in a call that no signal ends, a process that is killed
-// does not end, but its other threads do (prctl(2): PR_SET_PDEATHSIG).
-func apart(thread int, f func()) {
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if sys.Gettid() != thread {
-			f()
-			return
-		}
-		there := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			close(there)
-			f()
-		}()
-		<-there
-	}()
-}
 
 // readTime is how long a read may take. A disk is quicker.
 const readTime = 100 * time.Millisecond
@@ -48,7 +24,7 @@ func (r *run) read(pid int, address uint64, n int) []byte {
 		}
 	}
 	done := make(chan []byte, 1)
-	apart(r.thread, func() { done <- sys.ReadMemory(pid, address, n) })
+	go func() { done <- sys.ReadMemory(pid, address, n) }()
 	timer := time.NewTimer(readTime)
 	defer timer.Stop()
 	select {

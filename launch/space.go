@@ -41,10 +41,10 @@ func (r *run) openSpaces() {
 	r.lookAt = time.Time{}
 	s, init := &sight{there: make(chan struct{})}, r.known(r.plan.Init)
 	r.sight.Store(s)
-	apart(r.thread, func() {
+	go func() {
 		s.spaces = spacesOf(init)
 		close(s.there)
-	})
+	}()
 }
 
 // spacesOf opens them by way of PID 1. Where that is the payload, the way may be any

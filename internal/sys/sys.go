@@ -135,9 +135,6 @@ func WriteEventfd(fd int) error {
 // Kill calls kill(2).
 func Kill(pid int, sig unix.Signal) error { return os.NewSyscallError("kill", unix.Kill(pid, sig)) }
 
-// Gettid calls gettid(2).
-func Gettid() int { return unix.Gettid() }
-
 // IsThread calls tgkill(2) with no signal: whether a thread is of a process.
 func IsThread(pid, tid int) bool { return unix.Tgkill(pid, tid, 0) != unix.ESRCH }
 
