@@ -61,7 +61,7 @@ type traced struct {
 	f    *Failure
 	tid  int
 	then int // the id that it has after an execve(2): its process's
-	ip   uint64
+	call sys.Notification
 }
 
 // The time between two looks at the threads that are traced: a call that has nothing
@@ -144,7 +144,7 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 	if !sys.NotificationValid(r.listener, n.ID) {
 		return
 	}
-	p := traced{f, tid, tid, n.IP}
+	p := traced{f, tid, tid, *n}
 	if call.Executes() {
 		p.then = leader(tid)
 	}
@@ -175,7 +175,7 @@ func (r *run) results() {
 			t.idle, i = shortestIdle, 0
 			continue
 		case stopped:
-			r.returned(*p)
+			r.returned(*p, status)
 			sys.Detach(p.tid, status)
 			t.idle = shortestIdle
 		case gone && p.tid != p.then:
@@ -201,17 +201,19 @@ func (r *run) executed(pid int) {
 	})
 }
 
-// returned looks what the call of a stopped thread returns.
-func (r *run) returned(p traced) {
+// returned looks what the call of a stopped thread returns. What waits with a limit to
+// that is not made again by the kernel when it is interrupted (signal(7); net/sock.h:
+// sock_intr_errno), nor what a FUSE answers so.
+func (r *run) returned(p traced, status unix.WaitStatus) {
 	t := &r.traced
-	switch result, again, ok := sys.Returned(p.tid, p.ip); {
+	switch result, again, ok := sys.Returned(p.tid, p.call.IP); {
 	case !ok:
-	case again:
+	case again, result == -int64(unix.EINTR) && sys.Interrupted(status) && sys.MakeAgain(p.tid, &p.call):
 		if t.again == nil || len(t.again) > mostFailures {
 			t.again = make(map[int]denial.Call)
 		}
 		t.again[p.tid] = p.f.Call
-		if !listened(p.tid, p.f.Address) {
+		if p.f.Call.Name() == "connect" && !listened(p.tid, p.f.Address) {
 			p.f.Errno, p.f.Inferred = unix.ECONNREFUSED, true
 			r.failed(p.f, p.tid)
 		}
