@@ -67,8 +67,8 @@ type Options struct {
 // it is left when Run returns.
 //
 // The error is a *StepError where an entry failed. Init is told to die with the
-// thread that cloned it. The runtime ends no thread but one whose goroutine is
-// locked to it and ends, so that is when this process does.
+// thread that cloned it. Where others in this process may end theirs, the caller is
+// locked to it until Run returns.
 func Run(p *plan.Plan, opt Options) (Result, error) {
 	prog, err := encode(p)
 	if err != nil {
@@ -80,6 +80,13 @@ func Run(p *plan.Plan, opt Options) (Result, error) {
 // start runs the table that encode wrote for p.
 func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	r := &run{plan: p, prog: prog, opt: opt, began: time.Now(), beganTicks: ticks()}
+	if !r.alone() {
+		// The runtime ends the thread of a goroutine that ends locked to it. For a
+		// process of one jail only the lock would be a switch of threads for each call
+		// that the payload is refused.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	defer r.free()
 	if d := opt.Stopping.Timeout; d > 0 {
 		r.until = r.began.Add(d)

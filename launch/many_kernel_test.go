@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
+	"github.com/Emmanuel326/procjail/plan"
 )
 
 // TestKernelManyJails starts jails from one process whose runtime is kept as
@@ -23,18 +24,20 @@ func TestKernelManyJails(t *testing.T) {
 	for _, tt := range []struct {
 		godebug, gogc string
 		jails         int
+		trace         string // PROCJAIL_MANY_TRACED
 	}{
-		{"", "100", 2000},
-		{"gcstoptheworld=1,clobberfree=1,adaptivestackstart=1", "5", 2000},
-		{"asyncpreemptoff=1,gcshrinkstackoff=1", "10", 500},
+		{"", "100", 2000, ""},
+		{"gcstoptheworld=1,clobberfree=1,adaptivestackstart=1", "5", 2000, ""},
+		{"asyncpreemptoff=1,gcshrinkstackoff=1", "10", 500, ""},
+		{"", "100", 500, "yes"},
 	} {
-		t.Run(tt.godebug, func(t *testing.T) {
+		t.Run(tt.godebug+tt.trace, func(t *testing.T) {
 			kerneltest.Clean(t)
 			if testing.Short() {
 				tt.jails /= 50
 			}
 			cmd := exec.Command(os.Args[0], "-test.run=^TestManyJailsInside$", "-test.v", "-test.timeout=180s")
-			cmd.Env = append(os.Environ(), "GODEBUG="+tt.godebug, "GOGC="+tt.gogc, "PROCJAIL_MANY="+strconv.Itoa(tt.jails))
+			cmd.Env = append(os.Environ(), "GODEBUG="+tt.godebug, "GOGC="+tt.gogc, "PROCJAIL_MANY="+strconv.Itoa(tt.jails), "PROCJAIL_MANY_TRACED="+tt.trace)
 			began := time.Now()
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -51,7 +54,12 @@ func TestManyJailsInside(t *testing.T) {
 	if n == 0 {
 		t.Skip("run by TestKernelManyJails")
 	}
-	p := strict(t, []string{"/bin/true"}, nil)
+	traced := os.Getenv("PROCJAIL_MANY_TRACED") != ""
+	p := strict(t, []string{"/bin/true"}, func(s *plan.Spec) {
+		if traced {
+			s.Denials = plan.DenialsTrace
+		}
+	})
 	before := kerneltest.Descriptors(t)
 	var stop atomic.Bool
 	var busy sync.WaitGroup
@@ -75,7 +83,7 @@ func TestManyJailsInside(t *testing.T) {
 		go func() {
 			defer jails.Done()
 			for next.Add(1) <= int64(n) {
-				res, err := Run(p, Options{})
+				res, err := Run(p, Options{Trace: traced})
 				if err != nil {
 					t.Error(err)
 					return

@@ -62,7 +62,8 @@ type traced struct {
 	f    *Failure // nil: what it names is not read before it has failed
 	tid  int
 	then int // the id that it has after an execve(2): its process's
-	ip   uint64
+
+	notification sys.Notification
 }
 
 // The time between two looks at the threads that are traced: a call that has nothing
@@ -123,7 +124,7 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 			return
 		}
 	}
-	p := traced{call: call, tid: tid, then: tid, ip: n.IP}
+	p := traced{call: call, tid: tid, then: tid, notification: *n}
 	if call.Executes() {
 		p.then = leader(tid)
 	}
@@ -184,7 +185,7 @@ func (r *run) results() {
 			t.idle, i = shortestIdle, 0
 			continue
 		case stopped:
-			r.returned(*p)
+			r.returned(*p, status)
 			sys.Detach(p.tid, status)
 			t.idle = shortestIdle
 		case gone && p.tid != p.then:
@@ -210,22 +211,24 @@ func (r *run) executed(pid int) {
 	})
 }
 
-// returned looks what the call of a stopped thread returns.
-func (r *run) returned(p traced) {
+// returned looks what the call of a stopped thread returns. What waits with a limit to
+// that is not made again by the kernel when it is interrupted (signal(7); net/sock.h:
+// sock_intr_errno), nor what a FUSE answers so.
+func (r *run) returned(p traced, status unix.WaitStatus) {
 	t := &r.traced
-	result, again, ok := sys.Returned(p.tid, p.ip)
+	result, again, ok := sys.Returned(p.tid, p.notification.IP)
 	failed := result < 0 && result > -4096
 	if ok && p.f == nil && (again || failed) {
 		p.f = described(p.call, p.tid, r.memoryOf(p.tid))
 	}
 	switch {
 	case !ok:
-	case again:
+	case again, result == -int64(unix.EINTR) && sys.Interrupted(status) && sys.MakeAgain(p.tid, &p.notification):
 		if t.again == nil || len(t.again) > mostFailures {
 			t.again = make(map[int]denial.Call)
 		}
 		t.again[p.tid] = p.call
-		if !listened(p.tid, p.f.Address) {
+		if p.call.Name() == "connect" && !listened(p.tid, p.f.Address) {
 			p.f.Errno, p.f.Inferred = unix.ECONNREFUSED, true
 			r.failed(p.f, p.tid)
 		}

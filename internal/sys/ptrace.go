@@ -53,29 +53,62 @@ func event(status unix.WaitStatus) int { return int(status) >> 16 }
 // interrupt nothing is left after it.
 func Executed(status unix.WaitStatus) bool { return event(status) == unix.PTRACE_EVENT_EXEC }
 
+// Interrupted reports whether a stop is that of PTRACE_INTERRUPT, and not one of the
+// whole group.
+func Interrupted(status unix.WaitStatus) bool {
+	return event(status) == unix.PTRACE_EVENT_STOP && status.StopSignal() == unix.SIGTRAP
+}
+
+// registers are struct user_regs_struct, user_pt_regs on arm64, by word.
+type registers [64]uint64
+
+// Of those: where the result is, and the first argument or the number before it, the
+// next instruction, and how long one is that makes a call.
+const (
+	amd64Result, amd64Next, amd64Call = 10, 16, 2 // rax, rip, syscall
+	arm64Result, arm64Next, arm64Call = 0, 32, 4  // x0, pc, svc
+)
+
+func (g *registers) call(request, tid int) bool {
+	const prStatus = 1 // NT_PRSTATUS
+	iov := unix.Iovec{Base: (*byte)(unsafe.Pointer(g)), Len: uint64(unsafe.Sizeof(*g))}
+	_, _, e := unix.Syscall6(unix.SYS_PTRACE, uintptr(request), uintptr(tid), prStatus, uintptr(unsafe.Pointer(&iov)), 0, 0)
+	return e == 0
+}
+
 // Returned is what a system call returns, made at ip by its notification, from which a
 // thread that has stopped is on its way back. again is whether the kernel makes it once
 // more since it was interrupted in it. ok is whether the thread is there at all.
 func Returned(tid int, ip uint64) (result int64, again, ok bool) {
-	const prStatus = 1 // NT_PRSTATUS
-	var regs [512]byte // struct user_regs_struct, user_pt_regs on arm64
-	iov := unix.Iovec{Base: &regs[0], Len: uint64(len(regs))}
-	if _, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_GETREGSET, uintptr(tid), prStatus, uintptr(unsafe.Pointer(&iov)), 0, 0); e != 0 {
+	var g registers
+	if !g.call(unix.PTRACE_GETREGSET, tid) {
 		return 0, false, false
 	}
-	word := func(at int) uint64 { return *(*uint64)(unsafe.Pointer(&regs[at])) }
 	if runtime.GOARCH == "arm64" {
 		// Before it stops for a call to be made once more, x0 is the first argument
 		// again, and pc leads back to the instruction:
 		// arch/arm64/kernel/signal.c:do_signal.
-		const x0, pc, instruction = 0, 32 * 8, 4
-		again = word(pc) == ip-instruction
-		return int64(word(x0)), again, again || word(pc) == ip
+		again = g[arm64Next] == ip-arm64Call
+		return int64(g[arm64Result]), again, again || g[arm64Next] == ip
 	}
-	const rax, rip = 10 * 8, 16 * 8
 	const first, last = -512, -516 // ERESTARTSYS to ERESTART_RESTARTBLOCK, linux/errno.h
-	result = int64(word(rax))
-	return result, result <= first && result >= last, word(rip) == ip
+	result = int64(g[amd64Result])
+	return result, result <= first && result >= last, g[amd64Next] == ip
+}
+
+// MakeAgain has a stopped thread make the call n once more that Returned has told of,
+// and reports whether it will.
+func MakeAgain(tid int, n *Notification) bool {
+	var g registers
+	if !g.call(unix.PTRACE_GETREGSET, tid) {
+		return false
+	}
+	if runtime.GOARCH == "arm64" {
+		g[arm64Result], g[arm64Next] = n.Args[0], n.IP-arm64Call
+	} else {
+		g[amd64Result], g[amd64Next] = uint64(uint32(n.NR)), n.IP-amd64Call
+	}
+	return g.call(unix.PTRACE_SETREGSET, tid)
 }
 
 // TimerSlack calls prctl(2) PR_SET_TIMERSLACK for the calling thread, in nanoseconds.

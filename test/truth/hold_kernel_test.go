@@ -83,6 +83,9 @@ func TestKernelTracedSend(t *testing.T) {
 		if got := run(t, options, "send"); got.Stdout != "4194304\n" {
 			t.Errorf("%q: %+v", options, got)
 		}
+		if got := run(t, options, "connect-limited"); got.Stdout != "EAGAIN\n" {
+			t.Errorf("%q: %+v", options, got)
+		}
 	}
 }
 

@@ -46,6 +46,8 @@ func victim(act string, args []string) int {
 		fmt.Println(execByThread(args))
 	case "send": // as much as no buffer has room for
 		fmt.Println(sendMuch())
+	case "connect-limited": // to who accepts nobody, with a limit to that
+		fmt.Println(kerneltest.ErrnoName(connectLimited()))
 	case "chroot": // into a directory in which proc is not proc(5)
 		return otherRoot()
 	case "removed": // paths from a directory that is gone, and from what is none

@@ -93,6 +93,33 @@ func otherRoot() int {
 	return 1
 }
 
+// connectLimited connects a socket that waits for a short time (SO_SNDTIMEO, socket(7))
+// with one that has no room in its queue.
+func connectLimited() error {
+	var fds [3]int
+	for i := range fds {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		fds[i] = fd
+	}
+	address := &unix.SockaddrUnix{Name: "@full"}
+	if err := unix.Bind(fds[0], address); err != nil {
+		return err
+	}
+	if err := unix.Listen(fds[0], 0); err != nil {
+		return err
+	}
+	if err := unix.Connect(fds[1], address); err != nil {
+		return err
+	}
+	if err := unix.SetsockoptTimeval(fds[2], unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Usec: 300000}); err != nil {
+		return err
+	}
+	return unix.Connect(fds[2], address)
+}
+
 // relative opens what is not there from a directory that was removed, and from a pipe.
 func relative() {
 	_ = os.Mkdir("/tmp/removed", 0o755)
