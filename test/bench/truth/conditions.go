@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
 )
 
 // condition is a host on which a start cannot succeed, and what has to be named:

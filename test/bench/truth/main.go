@@ -92,7 +92,7 @@ func run(dir, only string, verbose bool) (bad bool, err error) {
 		return false, err
 	}
 	var outcomes []Outcome
-	for _, of := range []func() ([]Outcome, error){b.laboratory, b.setups, b.control} {
+	for _, of := range []func() ([]Outcome, error){b.laboratory, b.setups, b.meetings, b.control} {
 		list, err := of()
 		if err != nil {
 			return false, err
@@ -116,7 +116,7 @@ func print(outcomes []Outcome, verbose bool) {
 		}
 		fmt.Println()
 		for i, v := range o.Verdicts {
-			if !verbose && v.Result != wrong && v.Result != "not made" {
+			if !verbose && v.Result != wrong && !strings.HasPrefix(v.Result, "not m") {
 				continue
 			}
 			for _, line := range v.Said {
