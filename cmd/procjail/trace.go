@@ -57,7 +57,10 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		if found.Wall == wall.None && f.Errno == 0 {
 			return false
 		}
-		m.walls[f] = found
+		f.Idle = found.Wall == wall.None || found.Expected
+		if found.Wall != wall.None {
+			m.walls[f] = found
+		}
 		if o.verbose && found.Wall != wall.None {
 			say("failed", failure(f, found))
 		}
