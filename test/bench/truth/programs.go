@@ -41,7 +41,7 @@ var walls = []met{
 	{"pip3", "", "", `pip3 download --retries 0 -d /tmp requests`, "network", noNetwork},
 	{"npm", "", "", `npm --fetch-retries=0 --prefix /tmp/x install left-pad`, "network", noNetwork},
 	{"cargo", "mkdir src; echo 'fn main() {}' >src/main.rs; printf '[package]\nname = \"x\"\nversion = \"1.0.0\"\n[dependencies]\nrand = \"0.8\"\n' >Cargo.toml", "--overlay-tmp DIR --id self", `cd DIR; cargo fetch`, "network", noNetwork},
-	{"go", "printf 'module x\nrequire golang.org/x/sys v0.1.0\n' >go.mod", "--ro DIR", `cd DIR; GOPROXY=https://proxy.golang.org GOPATH=/tmp/go go mod download`, "network", noNetwork},
+	{"go", "printf 'module x\nrequire golang.org/x/sys v0.1.0\n' >go.mod", "--ro DIR", `cd DIR; PATH=$PATH:/usr/local/go/bin GOPROXY=https://proxy.golang.org GOPATH=/tmp/go go mod download`, "network", noNetwork},
 	{"python3", "", "", `python3 -c 'import urllib.request; urllib.request.urlopen("http://example.com")'`, "network", noNetwork},
 	{"perl", "", "", `perl -MIO::Socket::INET -e 'IO::Socket::INET->new("example.com:80") or die $@'`, "network", noNetwork},
 	{"node", "", "", `node -e 'require("http").get("http://example.com").on("error", e => { throw e })'`, "network", noNetwork},
@@ -74,6 +74,7 @@ var walls = []met{
 	{"git", "git init -q x; git config --file .gitconfig user.name x; git config --file .gitconfig user.email x@example.com", "-p build --rw DIR/x", `cd DIR/x; git -c user.useConfigOnly=true commit -q --allow-empty -m x`, "view", `DIR/.gitconfig` + notShown},
 	{"cat", "echo machine >.netrc", "-p build", `cat "$HOME/.netrc"`, "view", `DIR/.netrc` + notShown},
 	{"sh", "printf '#!/bin/sh\n' >tool; chmod +x tool", "", `DIR/tool`, "view", `DIR(/tool)?` + notShown},
+	{"mkdir", "", "", `mkdir /opt/app`, "view", `/opt` + notShown},
 
 	// A place is read-only.
 	{"cp", "", "", `cp /usr/bin/true /usr/local/bin/tool`, "read-only", `on the mount /usr, which is read-only`},
@@ -81,18 +82,17 @@ var walls = []met{
 	{"gcc", "echo 'int main(void) {}' >x.c", "--ro DIR", `cd DIR; gcc x.c`, "read-only", `DIR, which is read-only`},
 	{"make", "printf 'x:\n\techo >x\n' >Makefile", "--ro DIR", `make -C DIR`, "read-only", `DIR, which is read-only`},
 	{"git", "git init -q x", "--id self --ro DIR", `cd DIR/x; git -c user.name=x -c user.email=x commit -q --allow-empty -m x`, "read-only", `DIR, which is read-only`},
-	{"sqlite3", "sqlite3 x.db 'create table x (y)'", "--ro DIR", `sqlite3 DIR/x.db 'insert into x values (1)'`, "read-only", `DIR, which is read-only`},
-	{"vim", "echo 1 >x", "--ro DIR", `vim -es -u NONE -c 'normal ix' -c 'w! DIR/x' -c 'q' -c 'cquit'`, "read-only", `DIR, which is read-only`},
+	{"sqlite3", "sqlite3 x.db 'create table x (y)'", "--id self --ro DIR", `sqlite3 DIR/x.db 'insert into x values (1)'`, "read-only", `DIR, which is read-only`},
+	{"vim", "echo 1 >x", "--id self --ro DIR", `vim -es -u NONE -c 'normal ix' -c 'w! DIR/x' -c 'q' -c 'cquit'`, "read-only", `DIR, which is read-only`},
 	{"sed", "echo 1 >x", "--ro DIR", `sed -i s/1/2/ DIR/x`, "read-only", `DIR, which is read-only`},
-	{"npm", "echo '{\"name\": \"x\", \"version\": \"1.0.0\"}' >package.json", "--ro DIR", `cd DIR; npm version patch`, "read-only", `DIR, which is read-only`},
+	{"npm", "echo '{\"name\": \"x\", \"version\": \"1.0.0\"}' >package.json", "--id self --ro DIR", `cd DIR; npm version patch`, "read-only", `DIR, which is read-only`},
 	{"npm", "echo '{\"name\": \"x\", \"version\": \"1.0.0\"}' >package.json", "--ro DIR", `cd /tmp; npm install -g --prefix /usr/local DIR`, "read-only", `on the mount /usr, which is read-only`},
 	{"pip3", "printf 'from setuptools import setup\nsetup(name=\"x\")\n' >setup.py", "--overlay-tmp DIR --id self", `pip3 install --no-index --no-build-isolation --root-user-action ignore --break-system-packages --target /usr/local/lib/x DIR`, "read-only", `on the mount /usr, which is read-only`},
 	{"python3", "mkdir x", "--ro DIR", `python3 -m venv DIR/x/v`, "read-only", `DIR, which is read-only`},
 	{"cargo", "mkdir src; echo 'fn main() {}' >src/main.rs; printf '[package]\nname = \"x\"\nversion = \"1.0.0\"\n' >Cargo.toml", "--ro DIR", `cd DIR; cargo build --offline`, "read-only", `DIR, which is read-only`},
-	{"go", "printf 'module x\n' >go.mod; printf 'package main\nfunc main() {}\n' >x.go", "--ro DIR", `cd DIR; go build -o x .`, "read-only", `DIR, which is read-only`},
+	{"go", "printf 'module x\n' >go.mod; printf 'package main\nfunc main() {}\n' >x.go", "--ro DIR", `cd DIR; PATH=$PATH:/usr/local/go/bin HOME=/tmp go build -o x .`, "read-only", `DIR, which is read-only`},
 	{"useradd", "", "", `useradd somebody`, "read-only", `read-only`},
 	{"sysctl", "", "", `sysctl -w kernel.core_pattern=x`, "read-only", `on the mount /proc, which is read-only`},
-	{"mkdir", "", "", `mkdir /opt/app`, "read-only", `read-only`},
 	{"touch", "", "-p build", `touch /usr/share/x`, "read-only", `on the mount /usr, which is read-only`},
 
 	// The policy refuses a call.
@@ -113,7 +113,7 @@ var walls = []met{
 	// A privilege is not to be had.
 	{"su", "", "", `su -c id </dev/null`, "privilege", `setuid program`},
 	{"passwd", "", "", `passwd </dev/null`, "privilege", `setuid program`},
-	{"mount", "", "", `mount -t tmpfs none /tmp`, "privilege", `setuid program`},
+	{"mount", "", "", `mount -t tmpfs none /tmp`, "seccomp", `mount\(`},
 	{"python3", "", "", `python3 -m http.server 80`, "capability", `CAP_NET_BIND_SERVICE`},
 	{"node", "", "", `node -e 'require("http").createServer().listen(80)'`, "capability", `CAP_NET_BIND_SERVICE`},
 	{"busybox", "", "", `busybox nc -l -p 80`, "capability", `CAP_NET_BIND_SERVICE`},
@@ -127,16 +127,14 @@ var walls = []met{
 	{"python3", "", "", `python3 -c 'from multiprocessing import shared_memory as s; m = s.SharedMemory(create=True, size=100 << 20); m.buf[:] = bytes(100 << 20)'`, "full", `/dev/shm`},
 	{"java", "", "--cgroup off --memory 64M", `java -version`, "limit", `RLIMIT_DATA`},
 	{"python3", "", "--cgroup off --memory 128M", `python3 -c 'bytearray(1 << 30)'`, "limit", `RLIMIT_DATA`},
-	{"node", "", "--cgroup off --memory 96M", `node -e 'setInterval(() => 0, 1000)'`, "limit", `RLIMIT_DATA`},
 	{"perl", "", "--cgroup off --memory 64M", `perl -e '$x = "x" x (1 << 30); exit 1'`, "limit", `RLIMIT_DATA`},
 	{"python3", "", "--cgroup off --pids 16", `python3 -c 'import threading, time; [threading.Thread(target=time.sleep, args=(3,), daemon=True).start() for i in range(50)]'`, "", `as many processes|^pids: `},
-	{"xargs", "", "--cgroup off --pids 16", `seq 50 | xargs -P 50 -n 1 sleep 1; exit 1`, "", `as many processes|^pids: `},
 	{"bash", "", "--cgroup off --pids 8", `bash -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait; exit 1'`, "", `as many processes|^pids: `},
 	{"python3", "", "", `python3 -c 'x = [open("/dev/null") for i in range(5000)]'`, "limit", `RLIMIT_NOFILE`},
 	{"perl", "", "", `perl -e 'for (1..5000) { open(my $f, "<", "/dev/null") or die $!; push @x, $f }'`, "limit", `RLIMIT_NOFILE`},
 
 	// Another id, the terminal, the environment.
-	{"sh", "echo >x; chmod 644 x", "--id subid --rw DIR", `echo >DIR/x`, "mode", `DIR/x`},
+	{"sh", "echo >x; chmod 644 x; chmod 777 .", "--id subid --rw DIR", `echo >DIR/x`, "mode", `DIR/x`},
 	{"python3", "echo >x; chmod 600 x", "--id subid --ro DIR", `python3 -c 'open("DIR/x")'`, "mode", `DIR/x`},
 	{"ssh", "ssh-keygen -q -t ed25519 -N '' -f key", "--id subid --ro DIR", `ssh-keygen -y -f DIR/key`, "mode", `DIR/key`},
 	{"git", "git init -q x", "--id subid --ro DIR", `git -C DIR/x log`, "id-map", `DIR/x`},
@@ -187,8 +185,12 @@ func (b *bench) meet(p met, options []string) (v Verdict, err error) {
 	if out, err := shell(dir, env, "sh", "-c", in(dir, p.before)); err != nil {
 		return Verdict{Result: "not made", Said: []string{err.Error() + ": " + out}}, nil
 	}
-	args := append([]string{wrapper + "/procjail", "--timeout", "60s"}, strings.Fields(in(dir, p.options))...)
-	out, err := shell(dir, env, append(args, "sh", "-c", in(dir, p.line))...)
+	args := append([]string{wrapper + "/procjail", "--timeout", "30s"}, strings.Fields(in(dir, p.options))...)
+	cwd := dir + "/cwd" // the profile build shows that
+	if err := os.Mkdir(cwd, 0o755); err != nil {
+		return v, err
+	}
+	out, err := shell(cwd, env, append(args, "sh", "-c", in(dir, p.line))...)
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return v, err
 	}
