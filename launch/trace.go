@@ -35,7 +35,11 @@ type Failure struct {
 	// Run's Result only.
 	EndedWell bool
 	After     uint64
-	last      mark
+	// Idle is for Options.Failed to set: of a failure that says nothing, which makes
+	// room for others.
+	Idle bool
+	last mark
+	key  string // of it in tracer.index
 }
 
 // mostFailures is how many kinds of failures are kept.
@@ -234,6 +238,9 @@ func (r *run) returned(p traced, status unix.WaitStatus) {
 		}
 	case failed:
 		p.f.Errno = unix.Errno(-result)
+		if p.f.Errno == unix.EINPROGRESS && !listened(p.tid, p.f.Address) { // it learns so by poll(2): connect(2)
+			p.f.Errno, p.f.Inferred = unix.ECONNREFUSED, true
+		}
 		r.failed(p.f, p.tid)
 	case p.f != nil:
 		r.succeeded(p.f, p.tid)
@@ -268,12 +275,17 @@ func (r *run) failed(f *Failure, tid int) {
 		old.last = t.lives.mark(tid)
 		return
 	}
-	room := len(t.failures) < mostFailures
-	if !room && f.Errno != 0 {
-		t.others++
-	}
-	if !room {
-		return
+	instead := -1
+	if len(t.failures) >= mostFailures {
+		// Programs look for hundreds of files that need not be there before they
+		// come to what they fail for.
+		instead = slices.IndexFunc(t.failures, func(f *Failure) bool { return f.Idle })
+		if instead < 0 {
+			if f.Errno != 0 {
+				t.others++
+			}
+			return
+		}
 	}
 	f.Count, f.At, f.Pid = 1, time.Since(r.began), tid
 	f.Process = process(tid)
@@ -283,7 +295,12 @@ func (r *run) failed(f *Failure, tid int) {
 	if t.index == nil {
 		t.index = make(map[string]*Failure)
 	}
-	f.last = t.lives.mark(tid)
+	if instead >= 0 {
+		delete(t.index, t.failures[instead].key)
+		t.failures = slices.Delete(t.failures, instead, instead+1)
+		t.others++
+	}
+	f.last, f.key = t.lives.mark(tid), key
 	t.index[key] = f
 	t.failures = append(t.failures, f)
 }

@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Emmanuel326/procjail/internal/sys"
 )
@@ -198,15 +200,18 @@ func Create(name string) (*File, error) {
 	if err := free(name); err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		call := "open"
-		if p := (*os.PathError)(nil); errors.As(err, &p) {
-			call = fmt.Sprintf("open(%q, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600)", p.Path)
+	// Not os.CreateTemp: what package os opens makes Go's runtime ask for two more
+	// descriptors, and end the process where there is none (runtime.netpollinit).
+	for n := time.Now().UnixNano(); ; n++ {
+		temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+strconv.FormatInt(n%1e10, 10))
+		fd, err := sys.Openat(sys.AtFDCWD, temporary, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		switch {
+		case err == nil:
+			return &File{name, os.NewFile(uintptr(fd), temporary)}, nil
+		case !errors.Is(err, fs.ErrExist):
+			return nil, &Error{fmt.Sprintf("open(%q, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600)", temporary), err}
 		}
-		return nil, &Error{call, err}
 	}
-	return &File{name, f}, nil
 }
 
 // free asks the kernel for what rename(2) would only say after the run: that the

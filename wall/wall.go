@@ -143,8 +143,12 @@ func of(f Failure, v View) Met {
 			return Met{Wall: Network, Text: lookup(f) + "--net none has no network but its own loopback", Remedy: "--net host, with all that the host reaches"}
 		}
 	case unix.ECONNREFUSED:
-		if v.NetNone() && !strings.HasPrefix(f.Address, "/") {
-			return Met{Wall: Network, Inferred: true, Text: lookup(f) + "nobody inside listens there; the host's loopback is another one", Remedy: "--net host, with all that the host reaches"}
+		switch {
+		case !v.NetNone() || strings.HasPrefix(f.Address, "/"):
+		case lookup(f) != "": // of a resolver that is not there: the C library then asks the loopback, resolv.conf(5)
+			return Met{Wall: Network, Inferred: true, Text: lookup(f) + "--net none has no network but its own loopback", Remedy: "--net host, with all that the host reaches"}
+		default:
+			return Met{Wall: Network, Inferred: true, Text: "nobody inside listens there; the host's loopback is another one", Remedy: "--net host, with all that the host reaches"}
 		}
 	case unix.EINVAL:
 		return unmapped(f, v)

@@ -57,7 +57,10 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		if found.Wall == wall.None && f.Errno == 0 {
 			return false
 		}
-		m.walls[f] = found
+		f.Idle = found.Wall == wall.None || found.Expected
+		if found.Wall != wall.None {
+			m.walls[f] = found
+		}
 		if o.verbose && found.Wall != wall.None {
 			say("failed", failure(f, found))
 		}
@@ -173,10 +176,21 @@ func (m *met) rank(f *launch.Failure) int {
 		return didWithout
 	case found.Wall == wall.Program:
 		return 2
-	case f.Data != "": // the program's words, not the kernel's
+	case f.Data != "", m.follows(f): // the program's words, not the kernel's
 		return 1
 	}
 	return 0
+}
+
+// follows reports whether a process met a wall after it had gained no privilege, which
+// its program relies on.
+func (m *met) follows(f *launch.Failure) bool {
+	for of, found := range m.walls {
+		if found.Wall == wall.Privilege && of != f && of.Process.PID == f.Process.PID && of.At <= f.At && !m.wentOn(of) {
+			return true
+		}
+	}
+	return false
 }
 
 // say tells, when the payload failed, which walls it met.

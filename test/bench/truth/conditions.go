@@ -8,13 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/Emmanuel326/procjail/plan"
 )
 
 // condition is a host on which a start cannot succeed, and what has to be named:
@@ -26,59 +25,27 @@ type condition struct {
 	args []string               // after the options; DIR is a directory of its own
 	id   string                 // report's error.cause_id
 	says string                 // a regular expression for the line "cause:", or for "error:" without an id
-	bare bool                   // no user and mount namespace of its own: what make does needs none
+	in   place
 }
 
-// conditions are made without root. More come in here: what a start fails of is in
-// docs/failures.md.
-var conditions = []condition{
-	// The program.
-	{"a program that is not there", nil, []string{"DIR/program"}, "", `not found|ENOENT`, true},
-	{"a directory in its place", nil, []string{"DIR"}, "", `a directory`, true},
-	{"a program that is not executable", file("DIR/program", "#!/bin/sh\n", 0o644), []string{"DIR/program"}, "", `not executable`, true},
-	{"a script whose interpreter is not there", file("DIR/program", "#!/nowhere/sh\n", 0o755), []string{"DIR/program"}, "exec-interpreter", `/nowhere/sh`, true},
-	{"a script with the line ends of DOS", file("DIR/program", "#!/bin/sh\r\n", 0o755), []string{"DIR/program"}, "exec-line-ends", `/bin/sh`, true},
-	{"a script without #!", file("DIR/program", "exit\n", 0o755), []string{"DIR/program"}, "exec-format", `DIR/program`, true},
-	{"a program for another machine", file("DIR/program", elf, 0o755), []string{"DIR/program"}, "exec-machine", `RISC-V|243|another`, true},
-	{"a program that is being written", both(file("DIR/program", "#!/bin/sh\n", 0o755), writing("DIR/program")), []string{"DIR/program"}, "exec-busy", `DIR/program`, true},
-	{"a program on a noexec mount", both(mountTmpfs("/mnt", unix.MS_NOEXEC), file("/mnt/program", "#!/bin/sh\n", 0o755)), []string{"--id", "self", "/mnt/program"}, "exec-noexec", `/mnt`, false},
-	{"a working directory that is not there", nil, []string{"-w", "/nowhere", "true"}, "workdir-missing", `/nowhere`, true},
+// place is where a condition is made.
+type place int
 
-	// Limits that procjail inherits.
-	{"few descriptors", limit(unix.RLIMIT_NOFILE, 5), []string{"true"}, "nofile", `RLIMIT_NOFILE`, true},
-	{"16 layers of Landlock", layers(16, 1, unix.LANDLOCK_ACCESS_NET_BIND_TCP), []string{"true"}, "landlock-layers", `Landlock`, true},
+const (
+	bare   place = iota // where the benchmark itself is
+	mapped              // in a user and a mount namespace of its own, with the caller's id
+	root                // the same, as its root
+)
 
-	// Namespaces.
-	{"max_user_namespaces 0", write("/proc/sys/user/max_user_namespaces", "0"), []string{"--id", "self", "true"}, "namespaces-off", `max_user_namespaces`, false},
-	{"max_mnt_namespaces 0", write("/proc/sys/user/max_mnt_namespaces", "0"), []string{"--id", "self", "true"}, "namespaces-off", `max_mnt_namespaces`, false},
-	{"max_net_namespaces 0", write("/proc/sys/user/max_net_namespaces", "0"), []string{"--id", "self", "true"}, "namespaces-off", `max_net_namespaces`, false},
-	{"a chroot", changeRoot("/root"), []string{"--id", "self", "true"}, "userns-chroot", `chroot`, false},
-	{"a chroot into the root of a mount", changeRoot(""), []string{"--id", "self", "true"}, "userns-chroot", `chroot`, false},
-	{"a /proc with something on it", mountTmpfs("/proc/acpi", 0), []string{"--id", "self", "true"}, plan.ProcMasked, `/proc/acpi`, false},
-
-	// Subordinate ids.
-	{"no newuidmap", show("/usr/bin/newuidmap", "", 0), []string{"--id", "subid", "true"}, "", `newuidmap`, false},
-	{"no_new_privs, and newuidmap needs privilege", noNewPrivs, []string{"--id", "subid", "true"}, "", `no_new_privs`, true},
-
-	// Sandboxes around it.
-	{"Landlock's rules for files", layers(1, 0, unix.LANDLOCK_ACCESS_FS_MAKE_CHAR), []string{"--id", "self", "true"}, "mount-security-module", `Landlock`, true},
-
-	// Filters of seccomp(2) around it.
-	{"a filter that refuses clone3", filter(unix.SYS_CLONE3, unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM)), []string{"--id", "self", "true"}, "seccomp-outer", `seccomp`, true},
-	{"a filter that lacks mount_setattr", filter(unix.SYS_MOUNT_SETATTR, unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS)), []string{"--id", "self", "true"}, "seccomp-outer", `seccomp`, true},
-	{"a filter that refuses pivot_root", filter(unix.SYS_PIVOT_ROOT, unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM)), []string{"--id", "self", "true"}, "seccomp-outer", `seccomp`, true},
-	{"a filter that kills for unshare", filter(unix.SYS_UNSHARE, unix.SECCOMP_RET_KILL_PROCESS), []string{"--id", "self", "true"}, "seccomp-outer-kills", `seccomp`, true},
-
-	// Files of the caller's.
-	{"a report's directory that is not there", nil, []string{"--report", "DIR/nowhere/report", "true"}, "", `DIR/nowhere`, true},
-	{"a report's directory that is read-only", readOnly("DIR"), []string{"--report", "DIR/report", "true"}, "", `EROFS`, false},
-	{"a state directory that is read-only", readOnly("DIR"), []string{"--id", "self", "--overlay", "/tmp", "true"}, "fs-readonly", `read-only`, false},
-	{"a state directory with no inode left", fewInodes, []string{"--id", "self", "--overlay", "/tmp", "true"}, "fs-full", `inode`, false},
-}
+// conditions are made without root.
+var conditions = slices.Concat(commands, limits, namespaces, subordinate, views, files, filters, pairs)
 
 // conditionVariable names the condition that this process is to make before it
 // becomes procjail.
 const conditionVariable = "PROCJAIL_TRUTH_CONDITION"
+
+// errNotMade is of a condition that could not be made on this host.
+var errNotMade = errors.New("the condition")
 
 // setups runs procjail under each condition.
 func (b *bench) setups() (outcomes []Outcome, err error) {
@@ -87,11 +54,15 @@ func (b *bench) setups() (outcomes []Outcome, err error) {
 		if c.id == "" {
 			o.Cause = "refused: " + c.says
 		}
-		if !b.wanted.MatchString(o.Name) {
+		if !b.wanted.MatchString(o.Group + "/" + o.Name) {
 			continue
 		}
 		for _, m := range modes {
 			s, code, err := b.start(c, m.options)
+			if errors.Is(err, errNotMade) {
+				o.Verdicts = append(o.Verdicts, Verdict{Result: "not made", Said: []string{err.Error()}})
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -131,9 +102,13 @@ func (b *bench) start(c condition, options []string) (s said, code int, err erro
 		"PATH=/usr/bin:/bin", "HOME=" + dir, "XDG_STATE_HOME=" + dir,
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
-	if !c.bare {
+	if c.in != bare {
 		ids := func(id int) []syscall.SysProcIDMap {
-			return []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
+			inside := id
+			if c.in == root {
+				inside = 0
+			}
+			return []syscall.SysProcIDMap{{ContainerID: inside, HostID: id, Size: 1}}
 		}
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, UidMappings: ids(os.Getuid()), GidMappings: ids(os.Getgid()),
@@ -145,37 +120,42 @@ func (b *bench) start(c condition, options []string) (s said, code int, err erro
 		return s, 0, err
 	}
 	if code = cmd.ProcessState.ExitCode(); code == notMade {
-		return s, 0, errors.New(strings.TrimSpace(string(out)))
+		return s, 0, fmt.Errorf("%w: %s", errNotMade, strings.TrimSpace(string(out)))
 	}
 	s, err = collect(strings.ReplaceAll(string(out), dir, "DIR"), reports)
 	return s, code, err
 }
 
 // judge compares what was said with what has to be. A refusal has no line
-// "cause:", since it looked at the host and has done nothing.
+// "cause:", since it looked at the host and has done nothing; an option of its own,
+// as --trace-denials is, may be refused before the step that would fail.
 func (c condition) judge(s said) string {
-	kind := "cause: "
-	if c.id == "" {
-		kind = "error: "
-	}
+	says := regexp.MustCompile(c.says)
 	for _, line := range s.lines {
-		text, ok := strings.CutPrefix(line, kind)
+		if text, ok := strings.CutPrefix(line, "error: "); ok && (c.id == "" || strings.HasPrefix(text, "--trace-denials: ")) {
+			return c.reported(s, says.MatchString(text), "")
+		}
+		text, ok := strings.CutPrefix(line, "cause: ")
 		switch {
-		case !ok:
-			continue
+		case !ok || c.id == "":
 		case strings.HasPrefix(text, "unknown"):
 			return unknown
-		case !regexp.MustCompile(c.says).MatchString(text):
-			return wrong
+		default:
+			return c.reported(s, says.MatchString(text), c.id)
 		}
-		for _, r := range s.reports {
-			if r.Error == nil || c.id != "" && r.Error.CauseID != c.id {
-				return wrong
-			}
-		}
-		return right
 	}
 	return wrong
+}
+
+// reported reports whether the report says the same as the line, if that is right.
+func (c condition) reported(s said, ok bool, id string) string {
+	for _, r := range s.reports {
+		ok = ok && r.Error != nil && (id == "" || r.Error.CauseID == id)
+	}
+	if !ok {
+		return wrong
+	}
+	return right
 }
 
 // becomeProcjail makes a condition and calls execve(2). It returns only an error.
@@ -185,12 +165,13 @@ func becomeProcjail(name string) error {
 		if c.name != name {
 			continue
 		}
-		if !c.bare {
+		if c.in != bare {
 			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 				return os.NewSyscallError("mount", err)
 			}
 		}
-		bin, err := unix.Open(os.Getenv("PROCJAIL"), unix.O_PATH, 0) // it may not be there afterwards
+		before := os.Getenv("PROCJAIL")
+		bin, err := unix.Open(before, unix.O_PATH, 0) // it may not be there afterwards
 		if err != nil {
 			return err
 		}
@@ -199,10 +180,18 @@ func becomeProcjail(name string) error {
 				return err
 			}
 		}
-		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-			return os.NewSyscallError("prctl", err)
+		if os.Getenv(scriptVariable) == "" && c.in != bare {
+			if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+				return os.NewSyscallError("prctl", err)
+			}
 		}
 		env := []string{"PATH=/usr/bin:/bin", "HOME=" + dir, "XDG_STATE_HOME=" + dir}
+		switch name, script := os.Getenv("PROCJAIL"), os.Getenv(scriptVariable); {
+		case script != "": // unshare(2) of a user namespace is for a process of one thread
+			return os.NewSyscallError("execve", syscall.Exec("/bin/sh", append([]string{"sh", "-c", script, script, name}, os.Args[1:]...), env))
+		case name != before:
+			return os.NewSyscallError("execve", syscall.Exec(name, append([]string{"procjail"}, os.Args[1:]...), env))
+		}
 		return execveFD(bin, append([]string{"procjail"}, os.Args[1:]...), env)
 	}
 	return errors.New("there is no condition " + name)

@@ -42,7 +42,7 @@ func (b *bench) laboratory() (outcomes []Outcome, err error) {
 	for _, f := range all {
 		for _, c := range f.Cases {
 			o := Outcome{Group: "lab", Name: f.Name + "/" + strings.TrimSuffix(c.File, ".txtar"), Cause: c.Cause}
-			if !b.wanted.MatchString(o.Name) {
+			if !b.wanted.MatchString(o.Group + "/" + o.Name) {
 				continue
 			}
 			w, err := wants(c.Cause)

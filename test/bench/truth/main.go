@@ -62,7 +62,7 @@ func main() {
 		os.Exit(notMade)
 	}
 	dir := flag.String("dir", "", "where procjail, lab and failures are")
-	only := flag.String("only", "", "failures whose name matches")
+	only := flag.String("only", "", "failures whose group/name matches")
 	verbose := flag.Bool("v", false, "what procjail said of each")
 	flag.Parse()
 	bad, err := run(*dir, *only, *verbose)
@@ -92,7 +92,7 @@ func run(dir, only string, verbose bool) (bad bool, err error) {
 		return false, err
 	}
 	var outcomes []Outcome
-	for _, of := range []func() ([]Outcome, error){b.laboratory, b.setups, b.control} {
+	for _, of := range []func() ([]Outcome, error){b.laboratory, b.setups, b.meetings, b.control} {
 		list, err := of()
 		if err != nil {
 			return false, err
@@ -116,7 +116,7 @@ func print(outcomes []Outcome, verbose bool) {
 		}
 		fmt.Println()
 		for i, v := range o.Verdicts {
-			if !verbose && v.Result != wrong {
+			if !verbose && v.Result != wrong && !strings.HasPrefix(v.Result, "not m") {
 				continue
 			}
 			for _, line := range v.Said {

@@ -113,7 +113,7 @@ func ofProgram(line string, r report.Report) bool {
 func (b *bench) control() (outcomes []Outcome, err error) {
 	for _, p := range own {
 		o := Outcome{Group: "own", Name: p.line, Cause: "program"}
-		if !b.wanted.MatchString(o.Name) {
+		if !b.wanted.MatchString(o.Group + "/" + o.Name) {
 			continue
 		}
 		for _, m := range modes {
