@@ -115,8 +115,8 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 }
 
 // throttledTime is how long the threads of a payload must have been kept from running
-// for that to be told: with less, no time in which something had to happen was over.
-const throttledTime = 500 * time.Millisecond
+// for that to be told. The times in which something has to happen are seconds.
+const throttledTime = time.Second
 
 // throttled reports whether a payload was kept from running in most periods of cpu.max,
 // where no other limit ended it.
