@@ -26,24 +26,29 @@ func cgroups(uid int) cgroupdelegate.Facts {
 	var own string
 	own, f.V1 = cgroupdelegate.Membership(text)
 	for _, dir := range [...]string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-		if sys.FileSystem(dir) == unix.CGROUP2_SUPER_MAGIC {
-			f.Mount = dir
+		if kind, flags := sys.FileSystem(dir); kind == unix.CGROUP2_SUPER_MAGIC {
+			f.Mount, f.ReadOnly = dir, flags&unix.ST_RDONLY != 0
 			break
 		}
 	}
 	_, err = sys.StatPath("/run/systemd/system") // sd_booted(3)
 	f.Systemd = err == nil
 	if f.Mount == "" || own == "" {
-		f.Mount = ""
+		f.Mount, f.ReadOnly = "", false
 		return f
 	}
-	flags, _ := sys.MountFlags(f.Mount)
-	f.ReadOnly = flags&unix.ST_RDONLY != 0
 	// "/.." begins a path above the root of this cgroup namespace.
 	if !strings.HasPrefix(own, "/..") {
-		f.Own = cgroup(f.Mount, own)
+		l := looks{mount: f.Mount}
+		if f.Own = l.cgroup(own); f.Own.Writable {
+			f.Own.Controllers = l.words(own, "cgroup.controllers")
+			if own == "/" {
+				_, err := sys.StatPath(f.Mount + "/cgroup.events")
+				f.Own.Root = errors.Is(err, unix.ENOENT)
+			}
+		}
 		if own != "/" {
-			f.Parent = cgroup(f.Mount, path.Dir(own))
+			f.Parent = l.parent(path.Dir(own))
 		}
 	}
 	f.Manager = manager(f.Mount, uid)
@@ -53,27 +58,67 @@ func cgroups(uid int) cgroupdelegate.Facts {
 // Cgroups probes what Probe does of cgroups.
 func Cgroups() cgroupdelegate.Facts { return cgroups(os.Geteuid()) }
 
-// cgroup looks at one directory. One that is not the caller's needs no more
-// than one look.
-func cgroup(mount, name string) cgroupdelegate.Cgroup {
+// looks are what was seen of directories on the way, since one is asked about for
+// itself and for what is below it. Each look is a part of every start.
+type looks struct {
+	mount string
+	seen  map[string]look
+}
+
+type look struct{ writable, delegated bool }
+
+// at looks at a directory without its files.
+func (l *looks) at(name string) look {
+	if seen, ok := l.seen[name]; ok {
+		return seen
+	}
+	k := look{writable: sys.Writable(path.Join(l.mount, name)) == nil}
+	if k.writable {
+		k.delegated = l.delegated(name)
+	}
+	if l.seen == nil {
+		l.seen = make(map[string]look)
+	}
+	l.seen[name] = k
+	return k
+}
+
+// cgroup looks at one directory, but not at what it has. One that is not the
+// caller's needs no more than one look.
+func (l *looks) cgroup(name string) cgroupdelegate.Cgroup {
 	c := cgroupdelegate.Cgroup{Path: name}
-	dir := path.Join(mount, name)
-	for _, file := range [...]string{"cgroup.procs", "cgroup.subtree_control", ""} {
-		if sys.Writable(path.Join(dir, file)) != nil {
+	for _, file := range [...]string{"cgroup.procs", "cgroup.subtree_control"} {
+		if sys.Writable(path.Join(l.mount, name, file)) != nil {
 			return c
 		}
 	}
-	c.Writable = true
-	c.Delegated = delegated(mount, name)
-	for above := path.Dir(name); !c.Inside && above != "/" && sys.Writable(path.Join(mount, above)) == nil; above = path.Dir(above) {
-		c.Inside = delegated(mount, above)
+	here := l.at(name)
+	if !here.writable {
+		return c
 	}
-	c.Controllers = words(dir + "/cgroup.controllers")
-	c.Children = words(dir + "/cgroup.subtree_control")
-	c.Busy = len(words(dir+"/cgroup.procs")) > 0
-	_, err := sys.StatPath(dir + "/cgroup.events")
-	c.Root = errors.Is(err, unix.ENOENT)
+	c.Writable, c.Delegated = true, here.delegated
+	for above := path.Dir(name); !c.Inside && above != "/" && l.at(above).writable; above = path.Dir(above) {
+		c.Inside = l.at(above).delegated
+	}
 	return c
+}
+
+// parent looks at the directory above, and at what matters there for a jail beside
+// the caller's own.
+func (l *looks) parent(name string) cgroupdelegate.Cgroup {
+	c := l.cgroup(name)
+	if c.Writable {
+		c.Controllers = l.words(name, "cgroup.controllers")
+		c.Children = l.words(name, "cgroup.subtree_control")
+		c.Busy = len(l.words(name, "cgroup.procs")) > 0
+	}
+	return c
+}
+
+// words are those of a file, or of its first part if it is very long.
+func (l *looks) words(name, file string) []string {
+	text, _ := sys.ReadOnce(path.Join(l.mount, name, file))
+	return strings.Fields(text)
 }
 
 // delegated reports whether systemd gave a cgroup that the caller may write away
@@ -81,8 +126,8 @@ func cgroup(mount, name string) cgroupdelegate.Cgroup {
 // file if that is transient. A user's cgroup that is not below that user's
 // manager is one by its owner: the system's manager gives no other (Delegate=
 // with User=). What a manager itself was given is that manager's.
-func delegated(mount, name string) bool {
-	dir := path.Join(mount, name)
+func (l *looks) delegated(name string) bool {
+	dir := path.Join(l.mount, name)
 	if name == "/" || strings.HasPrefix(path.Base(name), "user@") {
 		return false
 	}
@@ -92,7 +137,7 @@ func delegated(mount, name string) bool {
 	}
 	before, _, ofUser := strings.Cut(name, "/user@")
 	if !ofUser && os.Geteuid() != 0 {
-		return sys.Writable(path.Dir(dir)) != nil
+		return !l.at(path.Dir(name)).writable
 	}
 	units := "/run/systemd/transient/"
 	if ofUser && strings.Contains(before, "/user-") {
@@ -105,11 +150,6 @@ func delegated(mount, name string) bool {
 		}
 	}
 	return false
-}
-
-func words(file string) []string {
-	text, _ := sys.ReadFile(file)
-	return strings.Fields(text)
 }
 
 // manager finds systemd's socket, and what it can give to a scope. It asks
@@ -125,7 +165,7 @@ func manager(mount string, uid int) cgroupdelegate.Manager {
 	for _, a := range addrs {
 		if _, err := sys.StatPath(a.Path); err == nil {
 			m.Socket, m.Direct = a.Path, a.Direct
-			m.Controllers = words(path.Join(mount, top, "cgroup.controllers"))
+			m.Controllers = (&looks{mount: mount}).words(top, "cgroup.controllers")
 			break
 		}
 	}

@@ -112,9 +112,16 @@ func (r *run) moveProcess(to int, pid plan.FD) error {
 	return err
 }
 
-// awaitEmpty waits until nothing lives in a cgroup. A jail that was given up has
-// had its time.
-func (r *run) awaitEmpty(events int) error {
+// awaitEmpty waits until nothing lives in a cgroup, which is so at once where all
+// of the jail was in init's PID namespace, and kills what does. A jail that was
+// given up has had its time.
+func (r *run) awaitEmpty(leaf, events int) error {
+	if text, err := sys.Pread(events, 256); err == nil && !cgroupdelegate.Populated(text) {
+		return nil
+	}
+	if err := sys.WriteFileAt(leaf, "cgroup.kill", "1"); err != nil {
+		return err
+	}
 	if !r.giveUpAt.IsZero() && time.Now().After(r.giveUpAt) {
 		return unix.ETIMEDOUT
 	}
@@ -208,7 +215,7 @@ func (r *run) cgroupUsage() (u cgroupdelegate.Usage, known bool) {
 		return u, false
 	}
 	files := make(map[string]string)
-	names := make(map[plan.FD]string)
+	names := map[plan.FD]string{r.plan.Events: cgroupdelegate.MemoryEvents}
 	for i := r.plan.End; i < len(r.plan.Entries); i++ {
 		e := &r.plan.Entries[i]
 		switch s := e.Step.(type) {

@@ -250,7 +250,7 @@ func (r *run) entry(i int) error {
 	case plan.MoveProcess:
 		return r.with(i, s.To, func(fd int) error { return r.moveProcess(fd, s.Pid) })
 	case plan.AwaitEmpty:
-		return r.with(i, s.Events, r.awaitEmpty)
+		return r.with(i, s.Leaf, func(leaf int) error { return r.awaitEmpty(leaf, r.known(s.Events)) })
 	case plan.Flock:
 		return r.lock(i)
 	case plan.Rmdir:

@@ -254,11 +254,14 @@ func (c *compiler) end() error {
 	if g.leaf == 0 {
 		return nil
 	}
-	c.writeAt(g.leaf, "cgroup.kill", "1")
 	events := c.get(Openat{Dir: g.leaf, Path: "cgroup.events", Flags: unix.O_CLOEXEC})
-	c.add(AwaitEmpty{events})
+	c.add(AwaitEmpty{events, g.leaf})
 	c.add(Close{events})
 	for _, name := range cgroupdelegate.Accounts {
+		if name == cgroupdelegate.MemoryEvents && c.plan.Events != 0 {
+			c.add(Read{c.plan.Events, 4096})
+			continue
+		}
 		fd := c.get(Openat{Dir: g.leaf, Path: name, Flags: unix.O_CLOEXEC})
 		c.plan.Entries[len(c.plan.Entries)-1].Skip = [2]Errno{Errno(unix.ENOENT)}
 		c.add(Read{fd, 4096})

@@ -56,7 +56,7 @@ var spellings = []struct {
 	{plan.Flock{FD: fd0}, `flock(fd0, LOCK_SH|LOCK_NB)`},
 	{plan.MoveProcesses{From: fd0, To: "callers"}, `write(fd0, "callers/cgroup.procs", each of cgroup.procs)`},
 	{plan.MoveProcess{To: fd0, Pid: fd1}, `write(fd0, "cgroup.procs", fd1)`},
-	{plan.AwaitEmpty{Events: fd0}, `ppoll([{fd=fd0, events=POLLPRI}], "populated 0")`},
+	{plan.AwaitEmpty{Events: fd0, Leaf: fd1}, `ppoll([{fd=fd0, events=POLLPRI}], "populated 0", or else cgroup.kill "1" in fd1)`},
 	{
 		plan.GiveBack{Top: fd0, Child: "callers", Controllers: []string{"cpu", "memory"}},
 		`flock(fd0, LOCK_EX|LOCK_NB, then cgroup.subtree_control "-cpu -memory", cgroup.procs back, unlinkat "callers")`,

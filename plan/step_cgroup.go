@@ -83,13 +83,14 @@ func (s MoveProcess) Write(w Writer) {
 }
 
 // AwaitEmpty is ppoll(2) of cgroup.events until it says that nothing lives in
-// the cgroup.
-type AwaitEmpty struct{ Events FD }
+// the cgroup. Where something does, a write(2) to cgroup.kill comes first.
+type AwaitEmpty struct{ Events, Leaf FD }
 
 func (s AwaitEmpty) Write(w Writer) {
 	w.Call("ppoll", unix.SYS_PPOLL)
 	w.Symbol(0, "[{fd="+s.Events.String()+", events=POLLPRI}]")
 	w.Symbol(0, `"populated 0"`)
+	w.Symbol(0, `or else cgroup.kill "1" in `+s.Leaf.String())
 }
 
 // GiveBack undoes MoveProcesses, unless another jail still stands in the cgroup

@@ -114,13 +114,27 @@ func sayCgroup(spec *plan.Spec, res launch.Result) {
 	}
 }
 
-// sayThrottled tells of a payload that failed, or whose time was over, and that was kept
-// from running in most periods of cpu.max.
+// throttledTime is how long the threads of a payload must have been kept from running
+// for that to be told. The times in which something has to happen are seconds.
+const throttledTime = time.Second
+
+// throttled reports whether a payload was kept from running in most periods of cpu.max,
+// where no other limit ended it.
+func throttled(res launch.Result) bool {
+	switch res.Reason {
+	case launch.Exited, launch.Signaled, launch.Timeout:
+		u := res.Cgroup
+		return u.Throttled >= throttledTime && u.ThrottledIn*2 >= u.Periods
+	}
+	return false
+}
+
+// sayThrottled tells of a payload that failed, or whose time was over, and was throttled.
 func sayThrottled(spec *plan.Spec, res launch.Result) {
-	u := res.Cgroup
-	if u.ThrottledIn == 0 || u.ThrottledIn*2 < u.Periods {
+	if !throttled(res) {
 		return
 	}
+	u := res.Cgroup
 	limit := "--cpus " + strconv.FormatFloat(spec.Limits.CPUs, 'g', -1, 64)
 	for _, s := range spec.Limits.More {
 		if s.File == "cpu.max" {

@@ -179,6 +179,7 @@ var (
 	itself      = regexp.MustCompile(`\bkill\(\d+`)
 	others      = regexp.MustCompile(`process \d+ has`)
 	sizes       = regexp.MustCompile(`\d+\.\d+M`)
+	throttled   = regexp.MustCompile(`in \d+ of \d+ periods (.*) waited for \S+ in all`)
 	noCgroup    = regexp.MustCompile(`(?m)^procjail: note: (no cgroup:|the \w+ controller) .*\n`) // test/limits tests that
 )
 
@@ -198,5 +199,6 @@ func steady(s string, paths map[string]string) string {
 	s = itself.ReplaceAllString(s, "kill(N")
 	s = others.ReplaceAllString(s, "process N has")
 	s = sizes.ReplaceAllString(s, "N.NM")
+	s = throttled.ReplaceAllString(s, "in N of N periods $1 waited for N in all")
 	return noCgroup.ReplaceAllString(s, "")
 }

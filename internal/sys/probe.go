@@ -112,13 +112,14 @@ func Writable(path string) error {
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
 }
 
-// FileSystem calls statfs(2) and returns the type of the file system, or 0.
-func FileSystem(path string) int64 {
+// FileSystem calls statfs(2) and returns the type of the file system and the ST_*
+// flags of the mount, or zeros.
+func FileSystem(path string) (kind, flags int64) {
 	var s unix.Statfs_t
 	if unix.Statfs(path, &s) != nil {
-		return 0
+		return 0, 0
 	}
-	return int64(s.Type)
+	return int64(s.Type), s.Flags
 }
 
 // Memory calls sysinfo(2) and returns the machine's memory in bytes.
@@ -140,6 +141,28 @@ func Readlink(path string) (string, error) {
 		}
 		if n < size || size == 4096 {
 			return string(buf[:n]), nil
+		}
+	}
+}
+
+// ReadOnce opens a file, makes one read(2), and closes it: up to 8 KiB of what the
+// kernel writes as one record (seq_file.rst: single_open()), or of a list its
+// beginning.
+func ReadOnce(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 8192)
+	for {
+		n, err := unix.Read(fd, buf)
+		switch err {
+		case nil:
+			return string(buf[:n]), nil
+		case unix.EINTR:
+		default:
+			return "", &os.PathError{Op: "read", Path: path, Err: err}
 		}
 	}
 }

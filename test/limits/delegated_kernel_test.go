@@ -75,6 +75,13 @@ payload -q --cgroup delegated "$self" victim show /proc/self/cgroup; state after
 			"125\n127\nafter: " + one,
 		},
 		{
+			"a process from outside ends with the jail", `fifo=$HOME/fifo.$$; mkfifo $fifo; payload -q cat <$fifo & jail=$!; exec 3>$fifo
+until grep -qs . "$dir"/procjail-*/cgroup.procs; do sleep 0.1; done
+sleep 600 3>&- & other=$!; echo $other >$(echo "$dir"/procjail-*/cgroup.procs); exec 3>&-
+wait $jail; echo "jail $?"; wait $other; echo "other $?"; rm $fifo; state after`,
+			"jail 0\nother 137\nafter: " + one,
+		},
+		{
 			"killed, and the next one gives back", `"$procjail" -q sleep 60 & sleep 2; kill -9 $!; wait; sleep 1; payload -q true; state after`,
 			"after: " + one,
 		},

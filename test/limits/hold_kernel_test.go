@@ -44,7 +44,7 @@ func TestKernelHold(t *testing.T) {
 		{"memory of a child", []string{"--memory", "48M"}, []string{"hog-child", "200"}, 137, "", oom("48M", largest)},
 		{"memory of PID 1", []string{"--memory", "48M", "--pid1", "payload"}, []string{"hog", "200"}, 137, "", oom("48M", largest)},
 		{"tmpfs in memory", []string{"--memory", "48M", "--tmpfs", "/fill:1G"}, []string{"fill", "/fill", "500"}, 137, "", oom("48M", `(; [^\n]*)?`)},
-		{"tmpfs", []string{"--tmpfs", "/fill:8M"}, []string{"fill", "/fill", "500"}, 1, "filled 8 ENOSPC\n", "(procjail: full: /fill has no room left of its 8.0M [^\n]*\nprocjail: remedy: --tmpfs /fill:SIZE [^\n]*\n)?"},
+		{"tmpfs", []string{"--tmpfs", "/fill:8M"}, []string{"fill", "/fill", "500"}, 1, "filled 8 ENOSPC\n", "(procjail: full: /fill had no room left of its 8.0M [^\n]*\nprocjail: remedy: --tmpfs /fill:SIZE [^\n]*\n)?"},
 		{
 			"forks",
 			[]string{"--pids", "30"},

@@ -35,7 +35,8 @@ func main() {
 	total, _, _ := strings.Cut(string(meminfo), "\n")
 	fmt.Println(set.Count(), "threads;", total)
 	for _, name := range []string{"cpu.max", "memory.max"} {
-		if text, err := os.ReadFile("/sys/fs/cgroup/" + name); err == nil && os.Getpid() < 3 {
+		// A number that low is one of a PID namespace.
+		if text, err := os.ReadFile("/sys/fs/cgroup/" + name); err == nil && os.Getpid() < 10 {
 			fmt.Fprint(os.Stderr, name, " ", string(text))
 		}
 	}
