@@ -127,6 +127,8 @@ var walls = []met{
 	{"python3", "", "", `python3 -c 'from multiprocessing import shared_memory as s; m = s.SharedMemory(create=True, size=100 << 20); m.buf[:] = bytes(100 << 20)'`, "full", `/dev/shm`},
 	{"java", "", "--cgroup off --memory 64M", `java -version`, "limit", `RLIMIT_DATA`},
 	{"python3", "", "--cgroup off --memory 128M", `python3 -c 'bytearray(1 << 30)'`, "limit", `RLIMIT_DATA`},
+	{"python3", "", "--cgroup off --memory 128M", `python3 -c 'x = []
+while True: x.append(b"x" * (1 << 20))'`, "", `^memory: .*128M|RLIMIT_DATA`},
 	{"perl", "", "--cgroup off --memory 64M", `perl -e '$x = "x" x (1 << 30); exit 1'`, "limit", `RLIMIT_DATA`},
 	{"python3", "", "--cgroup off --pids 16", `python3 -c 'import threading, time; [threading.Thread(target=time.sleep, args=(3,), daemon=True).start() for i in range(50)]'`, "", `as many processes|^pids: `},
 	{"bash", "", "--cgroup off --pids 8", `bash -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait; exit 1'`, "", `as many processes|^pids: `},
