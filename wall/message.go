@@ -58,11 +58,14 @@ func wantsDisplay(text string) bool {
 
 // Speaks reports whether a program's message speaks of a failure: by a path, by the end
 // of one, or by what strerror(3) says of the errno and no path; of privilege that was
-// not gained by a word for that.
+// not gained by a word for that, and of the network by one of many.
 func Speaks(f Failure, m Met, text string) bool {
 	text = strings.ToLower(text)
 	if m.Wall == Privilege { // a program names itself in whatever it says
 		return speaksOfPrivilege(text)
+	}
+	if m.Wall == Network {
+		return strings.Contains(text, "://") || hasWord(text, ofNetwork...)
 	}
 	if f.Errno != 0 && strings.Contains(text, f.Errno.Error()) && !strings.Contains(text, "/") {
 		return true
@@ -73,6 +76,13 @@ func Speaks(f Failure, m Met, text string) bool {
 		}
 	}
 	return false
+}
+
+// ofNetwork are words of who could not reach something.
+var ofNetwork = []string{
+	"address", "connect", "connected", "connecting", "connection", "dial", "dns", "download", "eai_again", "econnrefused", "enetunreach", "fetch", "getaddrinfo",
+	"host", "hostname", "http", "https", "internet", "lookup", "name", "network", "offline", "peer", "port", "proxy", "refused", "remote", "resolution", "resolve",
+	"resolved", "resolver", "resolving", "retry", "retrying", "server", "service", "socket", "tcp", "timeout", "udp", "unreachable", "unresolved", "url",
 }
 
 // speaksOfPrivilege looks for the words of who has not got it. "uid=1000" is an option

@@ -320,6 +320,7 @@ func TestExpected(t *testing.T) {
 func TestSpeaks(t *testing.T) {
 	key := wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/srv/app/key.pem"}}
 	mount := wall.Failure{Call: "execve", Paths: []string{"/usr/bin/mount"}}
+	lookup := wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:53"}
 	for _, c := range []struct {
 		f    wall.Failure
 		kind wall.Kind
@@ -330,6 +331,9 @@ func TestSpeaks(t *testing.T) {
 		{key, wall.NotShown, "key.pem is missing", true},
 		{key, wall.NotShown, "open: No such file or directory", true},
 		{key, wall.NotShown, "/etc/other: no such file or directory", false},
+		{lookup, wall.Network, "curl: (6) Could not resolve host: example.com", true},
+		{lookup, wall.Network, "cannot open https://example.com/x", true},
+		{lookup, wall.Network, "Unknown command: \"x\"", false},
 		{key, wall.NotShown, "usage: app", false},
 		{mount, wall.Privilege, "mount: must be superuser, effective uid 1000", true},
 		{mount, wall.Privilege, "mount: you are not root", true},

@@ -38,7 +38,7 @@ var walls = []met{
 	{"curl", "", "", `curl -sS http://localhost:8080`, "network", `nobody inside listens there`},
 	{"wget", "", "", `wget -t 1 -qO- http://example.com || { echo "no page" >&2; exit 1; }`, "network", noNetwork},
 	{"rsync", "", "", `rsync rsync://example.com/x /tmp/x`, "network", noNetwork},
-	{"pip3", "", "", `pip3 download --retries 0 -d /tmp requests`, "network", noNetwork},
+	{"pip3", "", "", `pip3 download --retries 1 -d /tmp requests`, "network", noNetwork},
 	{"npm", "", "", `npm --fetch-retries=0 --prefix /tmp/x install left-pad`, "network", noNetwork},
 	{"cargo", "mkdir src; echo 'fn main() {}' >src/main.rs; printf '[package]\nname = \"x\"\nversion = \"1.0.0\"\n[dependencies]\nrand = \"0.8\"\n' >Cargo.toml", "--overlay-tmp DIR --id self", `cd DIR; cargo fetch`, "network", noNetwork},
 	{"go", "printf 'module x\nrequire golang.org/x/sys v0.1.0\n' >go.mod", "--ro DIR", `cd DIR; PATH=$PATH:/usr/local/go/bin GOPROXY=https://proxy.golang.org GOPATH=/tmp/go go mod download`, "network", noNetwork},
@@ -127,8 +127,7 @@ var walls = []met{
 	{"python3", "", "", `python3 -c 'from multiprocessing import shared_memory as s; m = s.SharedMemory(create=True, size=100 << 20); m.buf[:] = bytes(100 << 20)'`, "full", `/dev/shm`},
 	{"java", "", "--cgroup off --memory 64M", `java -version`, "limit", `RLIMIT_DATA`},
 	{"python3", "", "--cgroup off --memory 128M", `python3 -c 'bytearray(1 << 30)'`, "limit", `RLIMIT_DATA`},
-	{"python3", "", "--cgroup off --memory 128M", `python3 -c 'x = []
-while True: x.append(b"x" * (1 << 20))'`, "", `^memory: .*128M|RLIMIT_DATA`},
+	{"python3", "", "--cgroup off --memory 128M", `python3 -c 'x = [b"x" * (1 << 20) for i in range(1000)]'`, "", `^memory: .*128M|RLIMIT_DATA`},
 	{"perl", "", "--cgroup off --memory 64M", `perl -e '$x = "x" x (1 << 30); exit 1'`, "limit", `RLIMIT_DATA`},
 	{"python3", "", "--cgroup off --pids 16", `python3 -c 'import threading, time; [threading.Thread(target=time.sleep, args=(3,), daemon=True).start() for i in range(50)]'`, "", `as many processes|^pids: `},
 	{"bash", "", "--cgroup off --pids 8", `bash -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait; exit 1'`, "", `as many processes|^pids: `},
