@@ -153,6 +153,7 @@ func TestOf(t *testing.T) {
 		{"no network", wall.Failure{Call: "connect", Errno: unix.ENETUNREACH, Address: "192.0.2.1:80"}, jail, wall.Network, false, "--net host, with all that the host reaches"},
 		{"the host's network", wall.Failure{Call: "connect", Errno: unix.ENETUNREACH, Address: "192.0.2.1:80"}, noLandlock, wall.None, false, ""},
 		{"the host's loopback", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:5432"}, jail, wall.Network, true, "--net host, with all that the host reaches"},
+		{"a resolver that is not there", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:53"}, jail, wall.Network, true, "--net host, with all that the host reaches"},
 		{"a socket that nobody accepts on", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "/tmp/s"}, jail, wall.None, false, ""},
 		{"descriptors", wall.Failure{Call: "openat", Errno: unix.EMFILE, Paths: []string{"/tmp/x"}}, jail, wall.Limit, false, "nofile in [limits] of a profile, and ulimit -n for procjail itself"},
 		{"processes", wall.Failure{Call: "clone", Errno: unix.EAGAIN}, jail, wall.Limit, true, "--pids COUNT allows more"},
@@ -273,6 +274,10 @@ func TestOfMore(t *testing.T) {
 		{wall.Failure{Call: "write", Data: "Setting locale failed.", Withheld: []string{"LC_CTYPE", "EDITOR", "LANG"}}, jail, wall.Variable, "it speaks of the locale, and that is in LC_CTYPE, LANG of your environment, which the payload has not got"},
 		{wall.Failure{Call: "write", Data: "Setting locale failed.", Withheld: []string{"EDITOR"}}, jail, wall.None, ""},
 		{wall.Failure{Call: "write", Data: "Bad owner or permissions on /tmp/of-root."}, jail, wall.IDMap, "it speaks of the owner of /tmp/of-root, who is not in the jail's user namespace: stat(2) says 65534, nobody (user_namespaces(7))"},
+		{wall.Failure{Call: "write", Data: "dubious ownership of '/tmp/of-you'"}, jail, wall.IDMap, "it speaks of the owner of /tmp/of-you, which is yours, and the payload is another user than you"},
+		{wall.Failure{Call: "write", Data: "unable to open display \"\".", Withheld: []string{"DISPLAY"}}, jail, wall.Variable, "it has no display, and that is in DISPLAY of your environment, which the payload has not got"},
+		{wall.Failure{Call: "write", Data: "unable to open display \"\".", Withheld: []string{"EDITOR"}}, jail, wall.None, ""},
+		{wall.Failure{Call: "write", Data: "the display is open", Withheld: []string{"DISPLAY"}}, jail, wall.None, ""},
 		{wall.Failure{Call: "write", Data: "Bad owner or permissions on /tmp/x"}, jail, wall.None, ""},
 		{wall.Failure{Call: "write", Data: "cannot read /tmp/of-root"}, jail, wall.None, ""},
 	} {
@@ -298,6 +303,8 @@ func TestExpected(t *testing.T) {
 		{wall.Failure{Call: "openat", Errno: unix.ENXIO, Paths: []string{"/dev/tty"}, Args: [6]uint64{2: unix.O_RDWR}}, false},
 		{wall.Failure{Call: "openat", Errno: unix.ENXIO, Paths: []string{"/dev/tty"}, Args: [6]uint64{2: unix.O_RDWR | unix.O_NONBLOCK}}, true},
 		{wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/sys/nowhere"}}, false},
+		{wall.Failure{Call: "openat", Errno: unix.EROFS, Paths: []string{"/proc/self/task/8/comm"}, Write: true}, true},
+		{wall.Failure{Call: "openat", Errno: unix.EROFS, Paths: []string{"/proc/sys/kernel/core_pattern"}, Write: true}, false},
 		{wall.Failure{Call: "readlink", Errno: unix.ENOENT, Paths: []string{"/tmp/output"}}, true},
 		{wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/tmp/output"}}, false},
 		{wall.Failure{Call: "newfstatat", Errno: unix.ENOENT, Paths: []string{"/etc/app.conf"}}, false},
@@ -313,6 +320,7 @@ func TestExpected(t *testing.T) {
 func TestSpeaks(t *testing.T) {
 	key := wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/srv/app/key.pem"}}
 	mount := wall.Failure{Call: "execve", Paths: []string{"/usr/bin/mount"}}
+	lookup := wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:53"}
 	for _, c := range []struct {
 		f    wall.Failure
 		kind wall.Kind
@@ -323,6 +331,9 @@ func TestSpeaks(t *testing.T) {
 		{key, wall.NotShown, "key.pem is missing", true},
 		{key, wall.NotShown, "open: No such file or directory", true},
 		{key, wall.NotShown, "/etc/other: no such file or directory", false},
+		{lookup, wall.Network, "curl: (6) Could not resolve host: example.com", true},
+		{lookup, wall.Network, "cannot open https://example.com/x", true},
+		{lookup, wall.Network, "Unknown command: \"x\"", false},
 		{key, wall.NotShown, "usage: app", false},
 		{mount, wall.Privilege, "mount: must be superuser, effective uid 1000", true},
 		{mount, wall.Privilege, "mount: you are not root", true},

@@ -105,9 +105,11 @@ func sayZombies(res launch.Result) {
 }
 
 // sayLeft tells what became of the processes that the payload left, which is worth a
-// line only for who looks.
+// line only for who looks: of a payload that ended well, since what one leaves that
+// failed or was stopped is not the reason.
 func (o *options) sayLeft(res launch.Result) {
-	if res.LeftRunning && (o.verbose || o.trace) {
+	well := res.Status.Exited() && res.Status.ExitStatus() == 0
+	if res.LeftRunning && (o.verbose || o.trace && well) {
 		say("pid1", "what the payload left of processes ended with it: a PID namespace ends with its PID 1 (pid_namespaces(7))")
 	}
 }

@@ -133,7 +133,8 @@ func (o *options) ended(spec *plan.Spec, p *plan.Plan, res launch.Result, met *m
 func sayWhy(spec *plan.Spec, p *plan.Plan, res launch.Result, met *met) {
 	sayFull(res)
 	telling, expected := split(&res.Denied, p.Payload, met.failed != nil)
-	switch explained := len(res.Full) > 0 || len(telling) > 0 || met.explains(res); {
+	explained := len(res.Full) > 0 || len(telling) > 0 || met.explains(res)
+	switch {
 	case len(expected) == 0:
 		sayRefused(spec, telling, res.Denied.Others)
 		met.say(res)
@@ -144,6 +145,9 @@ func sayWhy(spec *plan.Spec, p *plan.Plan, res launch.Result, met *met) {
 	default:
 		sayRefused(spec, expected, res.Denied.Others)
 		met.say(res)
+	}
+	if !explained && res.Status.Exited() { // who is refused memory may say so, and end
+		sayMemory(spec, res)
 	}
 }
 

@@ -52,7 +52,7 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		asked.Withheld = withheld
 		found := wall.Of(asked, view)
 		if f.Data != "" {
-			m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{f.Process.PID, f.Data})
+			m.hear(f.Process.PID, f.Data)
 		}
 		if found.Wall == wall.None && f.Errno == 0 {
 			return false
@@ -69,6 +69,18 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	return m
 }
 
+// hear keeps what a process writes to standard error: some write it letter by letter.
+func (m *met) hear(pid int, text string) {
+	const longest = 4096
+	if n := len(m.messages); n > 0 {
+		if last := &m.messages[n-1]; last.pid == pid && !strings.HasSuffix(last.text, "\n") && len(last.text) < longest {
+			last.text += text
+			return
+		}
+	}
+	m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{pid, text})
+}
+
 // asked is what package wall is asked about.
 func asked(f *launch.Failure) wall.Failure {
 	return wall.Failure{
@@ -83,7 +95,8 @@ const muchElse = 100
 // wentOn reports whether what was seen afterwards speaks against a failure's being the
 // reason. Programs look for many files that need not be there: one that is not shown
 // is the reason for who then gives up and speaks of it, or who would have opened it
-// and says nothing.
+// and says nothing; and a network that is not there for who speaks of that, or of
+// nothing.
 func (m *met) wentOn(f *launch.Failure) bool {
 	found := m.walls[f]
 	spoke, ofIt := false, false
@@ -94,6 +107,8 @@ func (m *met) wentOn(f *launch.Failure) bool {
 	switch found.Wall {
 	case wall.NotShown:
 		return f.EndedWell || f.After >= muchElse || (spoke || asked(f).Asks()) && !ofIt
+	case wall.Network: // programs look for a newer version of themselves
+		return f.EndedWell || spoke && !ofIt
 	case wall.Privilege:
 		return f.EndedWell && !ofIt
 	}
