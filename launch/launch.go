@@ -95,12 +95,12 @@ func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	stop := r.watch()
 	defer stop()
 	if err := r.supervise(); err != nil {
-		return Result{Steps: r.steps()}, err
+		return Result{Steps: r.steps(), Left: r.left}, err
 	}
 	res, err := r.result()
 	if err == nil {
 		if cut := r.cut(res.Status, r.word == 0); cut != nil {
-			return Result{Steps: r.steps()}, cut
+			return Result{Steps: r.steps(), Left: r.left}, cut
 		}
 	}
 	return res, err
@@ -405,10 +405,28 @@ func (r *run) socketpair(i int, s plan.Socketpair) error {
 }
 
 // undo makes the plan's undo list. Each entry is tried, whatever became of
-// those before it: the kernel may have done its work already.
+// those before it: the kernel may have done its work already. An init that does not
+// end is left to the kernel.
 func (r *run) undo() {
 	for i := range r.prog.undo {
+		if _, waits := r.plan.Undo[i].Step.(plan.Waitid); waits && !r.endsWithin(killedTime) {
+			r.left = append(r.left, &NotEndingError{r.notEnding()})
+			continue
+		}
 		_, _ = r.prog.undo[i].call()
+	}
+}
+
+// endsWithin waits for the end of init.
+func (r *run) endsWithin(wait time.Duration) bool {
+	for end := time.Now().Add(wait); ; { // a signal ends one wait
+		left := time.Until(end)
+		if sys.PollShort(r.pidfd, max(left, 0)) {
+			return true
+		}
+		if left <= 0 {
+			return false
+		}
 	}
 }
 

@@ -56,8 +56,9 @@ type Result struct {
 	// Full are the limited file systems of the jail that were full at the end, of a
 	// run of some length, or, where calls are traced, when one of its processes failed.
 	Full []Full
-	// Left are entries of the plan's end that failed, each a *StepError: the
-	// payload has ended as Status says, and something of the jail may be left.
+	// Left are entries of the plan's end that failed, each a *StepError, and the
+	// *NotEndingError of a start that failed: something of the jail may be left. The
+	// payload has ended as Status says, or Run's error; this too is there when it fails.
 	Left []error
 	// Steps has what became of each entry of the plan, in its order, if
 	// Options.Steps asks for it, and when Run fails.

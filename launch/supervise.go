@@ -102,7 +102,7 @@ func (r *run) signals() {
 	now := time.Now()
 	again := false
 	for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP} {
-		if r.came(sig) == 0 {
+		if typed := sig == unix.SIGINT && r.tty != nil && r.tty.asked.Swap(false); r.came(sig) == 0 && !typed {
 			continue
 		}
 		r.askedBy = sig

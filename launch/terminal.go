@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"sync"
@@ -28,6 +29,9 @@ type terminal struct {
 	drained chan struct{}
 	lost    atomic.Bool // out takes nothing more
 	told    bool        // the payload has been told that
+	wake    int         // what wakes the supervisor; 0: nothing
+	payload int         // its id inside
+	asked   atomic.Bool // somebody has typed ^C
 }
 
 // drainTime is how long the last output may take. Nobody writes any more, so it
@@ -45,7 +49,7 @@ func (r *run) takeTerminal(i int, s plan.ReceiveFD) error {
 	if err != nil || fd < 0 {
 		return err
 	}
-	t := &terminal{master: fd, out: -1, keys: -1, screen: -1, drained: make(chan struct{})}
+	t := &terminal{master: fd, out: -1, keys: -1, screen: -1, drained: make(chan struct{}), wake: r.wake, payload: r.plan.Payload}
 	piped := r.connect(t)
 	if t.quit, err = sys.Eventfd(); err != nil {
 		return r.otherError(i, err)
@@ -60,7 +64,7 @@ func (r *run) takeTerminal(i int, s plan.ReceiveFD) error {
 		t.copying.Add(1)
 		go t.typed(0, false)
 	}
-	go t.shown(r.wake)
+	go t.shown()
 	return nil
 }
 
@@ -158,9 +162,39 @@ func (t *terminal) typed(in int, keys bool) {
 			return
 		}
 		last = buf[n-1]
+		if keys && t.interrupts(buf[:n]) {
+			t.tell(&t.asked)
+		}
 		if sys.WriteAll(t.master, buf[:n]) != nil {
 			return
 		}
+	}
+}
+
+// interrupts reports whether the key for SIGINT is among those that were typed, and the
+// payload itself is asked to end by it: not one of a shell's jobs, nor a shell that has
+// jobs (which ignores SIGTSTP), nor who edits its lines itself (termios(3), ICANON).
+// In those one types it often, and means what has been typed.
+func (t *terminal) interrupts(typed []byte) bool {
+	const both = unix.ISIG | unix.ICANON
+	b, err := sys.Termios(t.master) // which answers for the other side
+	if err != nil || binary.NativeEndian.Uint32(b[12:])&both != both || bytes.IndexByte(typed, b[17+unix.VINTR]) < 0 {
+		return false
+	}
+	group, err := sys.ForegroundGroup(t.master)
+	if err != nil {
+		return false
+	}
+	status, _ := sys.ReadFile("/proc/" + strconv.Itoa(group) + "/status")
+	ignored, err := strconv.ParseUint(field(status, "SigIgn"), 16, 64)
+	return err == nil && inside(status) == t.payload && ignored&(1<<(unix.SIGTSTP-1)) == 0
+}
+
+// tell has the supervisor look at what is set.
+func (t *terminal) tell(what *atomic.Bool) {
+	what.Store(true)
+	if t.wake > 0 {
+		_ = sys.WriteEventfd(t.wake)
 	}
 }
 
@@ -198,7 +232,7 @@ func (t *terminal) endOfInput(within bool) {
 // shown copies what the payload writes until no process has the other side, for
 // which a master answers EIO. What nobody takes any more is read nevertheless,
 // or the payload would wait for ever; the supervisor is told.
-func (t *terminal) shown(wake int) {
+func (t *terminal) shown() {
 	defer close(t.drained)
 	buf := make([]byte, 32<<10)
 	for {
@@ -210,10 +244,7 @@ func (t *terminal) shown(wake int) {
 			continue
 		}
 		if sys.WriteAll(t.out, buf[:n]) != nil {
-			t.lost.Store(true)
-			if wake > 0 {
-				_ = sys.WriteEventfd(wake)
-			}
+			t.tell(&t.lost)
 		}
 	}
 }

@@ -86,10 +86,14 @@ func (opt *options) start(spec *plan.Spec, facts *plan.Host, systemd *manager) i
 	opt.steps(p, res.Steps)
 	if err != nil {
 		if withoutCgroup(spec, err) {
+			opt.left(res)
 			return opt.start(spec, facts, systemd)
 		}
-		return opt.failedStep(err, facts, p)
+		code := opt.failedStep(err, facts, p)
+		opt.left(res)
+		return code
 	}
+	opt.left(res)
 	opt.ran(spec, p, res)
 	opt.report.Failures = met.report(res)
 	opt.sayTimes(p, res, planned)

@@ -104,12 +104,17 @@ func (o *options) degraded(p *plan.Plan) int {
 	return 0
 }
 
+// left tells what may be left of the jail.
+func (o *options) left(res launch.Result) {
+	for _, err := range res.Left {
+		say("error", err.Error())
+		o.report.Left = append(o.report.Left, err.Error())
+	}
+}
+
 // ended tells what became of the payload where its status does not, and where
 // an overlay's changes are.
 func (o *options) ended(spec *plan.Spec, p *plan.Plan, res launch.Result, met *met) {
-	for _, err := range res.Left {
-		say("error", err.Error())
-	}
 	if o.quiet {
 		return
 	}

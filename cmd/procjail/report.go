@@ -152,9 +152,6 @@ func (o *options) ran(spec *plan.Spec, p *plan.Plan, res launch.Result) {
 	for _, f := range res.Full {
 		r.Full = append(r.Full, f.Path)
 	}
-	for _, err := range res.Left {
-		r.Left = append(r.Left, err.Error())
-	}
 	u, c := res.Usage, res.Cgroup
 	r.Usage = &report.Usage{
 		Wall: u.Wall.Seconds(), User: u.User.Seconds(), System: u.System.Seconds(), MaxRSS: u.MaxRSS,

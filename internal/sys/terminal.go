@@ -114,6 +114,13 @@ func Foreground(fd int) bool {
 	return err != nil || group == unix.Getpgrp()
 }
 
+// ForegroundGroup calls ioctl(2) TIOCGPGRP on the master side of a pseudo-terminal: the
+// process group that has the other side (tty_jobctrl.c:tiocgpgrp).
+func ForegroundGroup(master int) (int, error) {
+	group, err := unix.IoctlGetInt(master, unix.TIOCGPGRP)
+	return group, os.NewSyscallError("ioctl", err)
+}
+
 // Directed calls fcntl(2) F_GETFL and reports whether a descriptor can be used as
 // mode says, O_RDONLY or O_WRONLY.
 func Directed(fd, mode int) bool {

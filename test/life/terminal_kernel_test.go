@@ -248,6 +248,48 @@ func TestKernelRestored(t *testing.T) {
 	}
 }
 
+// TestKernelInterruptTwice: a second ^C ends who goes on after the first, and neither a
+// shell nor its jail.
+func TestKernelInterruptTwice(t *testing.T) {
+	kerneltest.Begin(t)
+	s := newScreen(t)
+	for _, options := range []string{"", "--pid1 payload", "--tty never"} {
+		s.unchanged(func() {
+			s.begin("$J --id self " + options + ` sh -c 'trap "echo again" INT; echo ready; while :; do sleep 0.1; done'`)
+			s.until(`^ready`)
+			s.keys("C-c")
+			s.until(`again$`)
+			time.Sleep(200 * time.Millisecond)
+			s.keys("C-c")
+			if got := s.ended(); got != "137" {
+				t.Errorf("%q: exit %s, want 137:\n%s", options, got, s.show())
+			}
+		})
+	}
+	for _, shell := range []string{"bash --norc", "sh"} {
+		s.unchanged(func() {
+			s.begin("$J --id self -e PS1='in> ' " + shell)
+			s.until(`^in>$`)
+			for _, job := range []string{"", `sh -c 'trap "echo again" INT; echo ready; for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done'`} {
+				if job != "" {
+					s.line("clear; " + job)
+					s.until(`^ready`)
+				}
+				for range 3 {
+					s.keys("C-c")
+					time.Sleep(200 * time.Millisecond)
+				}
+			}
+			s.line("clear; echo lives-$((1))")
+			s.until(`^lives-1`)
+			s.line("exit 5")
+			if got := s.ended(); got != "5" {
+				t.Errorf("%s: exit %s, want 5:\n%s", shell, got, s.show())
+			}
+		})
+	}
+}
+
 // TestKernelOwnTerminal: what a payload does to its terminal reaches the caller's
 // in no way.
 func TestKernelOwnTerminal(t *testing.T) {
