@@ -8,6 +8,9 @@ type life struct {
 	ended, well bool   // by exit_group(2), with status 0
 }
 
+// mostLives are kept, of processes that have not ended by themselves.
+const mostLives = 4096
+
 // mark is a moment in it.
 type mark struct {
 	life  *life
@@ -46,7 +49,7 @@ func (l *lives) leader(tid int) int {
 func (l *lives) mark(tid int) mark {
 	pid := l.leader(tid)
 	if l.of[pid] == nil {
-		if l.of == nil {
+		if l.of == nil || len(l.of) >= mostLives { // of those that were killed nobody told
 			l.of = make(map[int]*life)
 		}
 		l.of[pid] = new(life)
