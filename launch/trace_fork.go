@@ -15,10 +15,7 @@ import (
 // seen: a thread that is to stop makes no other (ERESTARTNOINTR,
 // kernel/fork.c:copy_process). The errno is what follows from what is there.
 func (r *run) forks(call denial.Call, read denial.Memory, tid int) {
-	if c, ok := r.traced.clone3[tid]; ok { // it goes on without
-		delete(r.traced.clone3, tid)
-		r.denied.Withdraw(c)
-	}
+	r.goesOn(tid)
 	f := &Failure{Call: call, Text: call.Text(read), Inferred: true}
 	if call.Name() != "clone" {
 		f.Call.Args = [6]uint64{}
@@ -44,6 +41,20 @@ func (t *tracer) withoutClone3(tid int, c denial.Call) {
 		t.clone3 = make(map[int]denial.Call)
 	}
 	t.clone3[tid] = c
+}
+
+// goesOn withdraws a refused clone3(2) of a thread that goes on without. The C library
+// tries it each time that a process is made.
+func (r *run) goesOn(tid int) {
+	t := &r.traced
+	c, ok := t.clone3[tid]
+	if !ok {
+		return
+	}
+	delete(t.clone3, tid)
+	if gone := r.denied.Withdraw(c); gone != nil {
+		delete(t.lives.denied, gone)
+	}
 }
 
 // childless reports whether the children of a thread belong into a PID namespace

@@ -97,16 +97,19 @@ func (l *Log) Add(c Call, verdict uint32, at time.Duration, who func() Process, 
 }
 
 // Withdraw takes back what Add noted of one call c, which its caller went on without
-// as everybody could see.
-func (l *Log) Withdraw(c Call) {
+// as everybody could see. gone is the Denial that is none any more; nil: there is one
+// still.
+func (l *Log) Withdraw(c Call) (gone *Denial) {
 	d := l.index[c.key()]
 	if d == nil {
-		return
+		return nil
 	}
-	if d.Count--; d.Count == 0 {
-		delete(l.index, c.key())
-		l.Denials = slices.DeleteFunc(l.Denials, func(other *Denial) bool { return other == d })
+	if d.Count--; d.Count > 0 {
+		return nil
 	}
+	delete(l.index, c.key())
+	l.Denials = slices.DeleteFunc(l.Denials, func(other *Denial) bool { return other == d })
+	return d
 }
 
 // Telling returns the denials in the order in which they are worth reading for
