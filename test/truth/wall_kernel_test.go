@@ -34,7 +34,7 @@ var walls = []struct {
 	{`head -c 1M /dev/zero > /small/f; ln -s $(head -c 3000 /dev/zero | tr '\0' x) /small/l`, "symlinkat", "ENOSPC", "space"},
 	{`exec 3<>/dev/tcp/192.0.2.1/80`, "connect", "ENETUNREACH", "network"},
 	{`exec 3<>/dev/tcp/127.0.0.1/9`, "connect", "ECONNREFUSED", "network"},
-	{`python3 -c 'import socket; s = socket.socket(); s.setblocking(False); s.connect_ex(("127.0.0.1", 9))'`, "connect", "ECONNREFUSED", "network"},
+	{`python3 -c 'import socket; s = socket.socket(); s.setblocking(False); s.connect_ex(("127.0.0.1", 9)); raise SystemExit("no connection")'`, "connect", "ECONNREFUSED", "network"},
 	{`for i in {1..400}; do test -e /nowhere/$i; done; mkdir /usr/x`, "mkdir", "EROFS", "read-only"},
 	{`ulimit -n 3; cat /etc/passwd`, "openat", "EMFILE", "limit"},
 	{`ulimit -v 100000; python3 -c 'bytearray(1 << 30)'`, "mmap", "ENOMEM", "limit"},
