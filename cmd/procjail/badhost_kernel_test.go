@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -511,15 +512,18 @@ func manyKeys(string) error {
 	if err != nil {
 		return err
 	}
-	for i := 0; ; i++ {
-		_, err := unix.AddKey("user", "procjail-test-"+strconv.Itoa(i), []byte("x"), ring)
-		if errors.Is(err, unix.EDQUOT) {
-			return nil
-		}
-		if err != nil || i > 1<<20 {
+	for i, stayed := 0, 0; stayed < 10; i++ { // what was freed before comes back late
+		switch _, err := unix.AddKey("user", "procjail-test-"+strconv.Itoa(i), []byte("x"), ring); {
+		case errors.Is(err, unix.EDQUOT):
+			stayed++
+			time.Sleep(50 * time.Millisecond)
+		case err != nil:
 			return os.NewSyscallError("add_key", err)
+		default:
+			stayed = 0
 		}
 	}
+	return nil
 }
 
 // landlock puts a ruleset around this thread, which handles one right: the first
