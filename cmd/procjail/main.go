@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/host"
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -17,7 +18,10 @@ import (
 // version is set by the Makefile.
 var version = "devel"
 
-func main() { os.Exit(procjail(os.Args[1:])) }
+func main() {
+	sys.GrowStack()
+	os.Exit(procjail(os.Args[1:]))
+}
 
 // procjail runs the command line and returns the exit status. Its messages go
 // to standard error, each line after "procjail: "; standard output is the
