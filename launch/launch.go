@@ -174,8 +174,9 @@ func (r *run) supervise() error {
 	if err != nil && r.pidfd != 0 && !errors.As(err, &stuck) {
 		r.undo()
 	}
+	alive := errors.As(errors.Join(append(r.left, err)...), &stuck)
 	for i := r.plan.End; i < len(r.plan.Entries); i++ {
-		if left := r.entry(i); left != nil {
+		if left := r.entry(i); left != nil && !alive { // of which that would only follow
 			r.left = append(r.left, left)
 		}
 	}
