@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -9,17 +8,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
+	"github.com/Emmanuel326/procjail/test/badhost"
 )
 
 // hosts are made real: in a user and a mount namespace of the test's own,
@@ -31,11 +28,11 @@ var hosts = []struct {
 	args []string
 	how  func(*syscall.SysProcAttr)
 }{
-	{"no /proc", false, func(string) error { return tmpfs("/proc", "") }, []string{"--net", "host", "true"}, nil},
-	{"a masked /proc", false, func(string) error { return tmpfs("/proc/acpi", "") }, []string{"true"}, nil},
-	{"a masked /proc, dry run", false, func(string) error { return tmpfs("/proc/acpi", "") }, []string{"--dry-run", "true"}, nil},
-	{"no /dev/null", false, func(string) error { return tmpfs("/dev", "") }, []string{"true"}, nil},
-	{"no /usr", false, func(string) error { return tmpfs("/usr", "") }, []string{"true"}, nil},
+	{"no /proc", false, func(string) error { return badhost.Tmpfs("/proc", 0, "") }, []string{"--net", "host", "true"}, nil},
+	{"a masked /proc", false, func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }, []string{"true"}, nil},
+	{"a masked /proc, dry run", false, func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }, []string{"--dry-run", "true"}, nil},
+	{"no /dev/null", false, func(string) error { return badhost.Tmpfs("/dev", 0, "") }, []string{"true"}, nil},
+	{"no /usr", false, func(string) error { return badhost.Tmpfs("/usr", 0, "") }, []string{"true"}, nil},
 	{"an empty root", false, func(dir string) error { return chroot(dir) }, []string{"true"}, nil},
 	{"a chroot", false, func(dir string) error {
 		return chroot(dir, "/usr", "/proc", "/dev", "/etc", "/bin", "/lib", "/lib64", "/sbin")
@@ -51,7 +48,7 @@ var hosts = []struct {
 	}, []string{"true"}, nil},
 	{"no newuidmap", false, func(dir string) error { return cover("/usr/bin/newuidmap", filepath.Join(dir, "missing")) }, []string{"--id", "subid", "true"}, nil},
 	{"newuidmap without set-user-ID", false, func(dir string) error {
-		if err := tmpfs(dir, ""); err != nil { // /tmp may have nosuid
+		if err := badhost.Tmpfs(dir, 0, ""); err != nil { // /tmp may have nosuid
 			return err
 		}
 		return copyOver(dir, "/usr/bin/newuidmap")
@@ -65,13 +62,13 @@ var hosts = []struct {
 	{"a range past the end", true, subids("root:4294967000:65536\n"), []string{"--id", "subid", "true"}, nil},
 	{"an unreadable subuid", true, unreadable, []string{"--id", "subid", "true"}, nil},
 	{"a full state directory", false, func(dir string) error {
-		if err := tmpfs(dir, "nr_inodes=2"); err != nil {
+		if err := badhost.Tmpfs(dir, 0, "nr_inodes=2"); err != nil {
 			return err
 		}
 		return os.Mkdir(filepath.Join(dir, "full"), 0o700)
 	}, []string{"--id", "self", "--overlay", "/tmp", "true"}, nil},
-	{"a read-only state directory", false, readOnly, []string{"--id", "self", "--overlay", "/tmp", "true"}, nil},
-	{"a read-only root", false, func(string) error { return readOnly("/") }, []string{"true"}, nil},
+	{"a read-only state directory", false, badhost.ReadOnly, []string{"--id", "self", "--overlay", "/tmp", "true"}, nil},
+	{"a read-only root", false, func(string) error { return badhost.ReadOnly("/") }, []string{"true"}, nil},
 	{"clone3 refused, EPERM", false, refuse(unix.SYS_CLONE3, unix.EPERM), []string{"true"}, nil},
 	{"clone3 refused, ENOSYS", false, refuse(unix.SYS_CLONE3, unix.ENOSYS), []string{"true"}, nil},
 	{"unshare refused", false, refuse(unix.SYS_UNSHARE, unix.EPERM), []string{"true"}, nil},
@@ -113,9 +110,9 @@ var hosts = []struct {
 	{"a script with the line ends of DOS", false, func(string) error {
 		return program("#!/bin/sh\r\n", 0)
 	}, []string{"/mnt/program"}, nil},
-	{"no mount left", false, fullOfMounts, []string{"--id", "self", "true"}, nil},
+	{"no mount left", false, func(string) error { return badhost.FullOfMounts() }, []string{"--id", "self", "true"}, nil},
 	{"user namespaces as deep as they go", false, deepest, []string{"--id", "self", "true"}, nil},
-	{"many mounts", false, manyMounts, []string{"--ro", "/mnt", "true"}, nil},
+	{"many mounts", false, func(string) error { return badhost.ManyMounts() }, []string{"--ro", "/mnt", "true"}, nil},
 	{"one network namespace too many", true, func(string) error {
 		// It ends with this process, which becomes procjail.
 		sleep := exec.Command("sleep", "60")
@@ -125,40 +122,40 @@ var hosts = []struct {
 		}
 		return os.WriteFile("/proc/sys/user/max_net_namespaces", []byte("1"), 0)
 	}, []string{"true"}, nil},
-	{"the state directory on an overlay", true, overOverlay, []string{"--id", "self", "--overlay", "/tmp", "true"}, nil},
+	{"the state directory on an overlay", true, badhost.OverOverlay, []string{"--id", "self", "--overlay", "/tmp", "true"}, nil},
 	{"an overlay with a long path", false, func(string) error {
-		return errors.Join(tmpfs("/mnt", ""), os.MkdirAll(longPath, 0o755))
-	}, []string{"--id", "self", "--overlay-tmp", longPath + ":/mnt", "true"}, nil},
+		return errors.Join(badhost.Tmpfs("/mnt", 0, ""), os.MkdirAll(badhost.LongPath, 0o755))
+	}, []string{"--id", "self", "--overlay-tmp", badhost.LongPath + ":/mnt", "true"}, nil},
 	{"an overlay of a directory with a mount in it", false, func(string) error {
-		return errors.Join(tmpfs("/mnt", ""), os.Mkdir("/mnt/disk", 0o755), tmpfs("/mnt/disk", ""))
+		return errors.Join(badhost.Tmpfs("/mnt", 0, ""), os.Mkdir("/mnt/disk", 0o755), badhost.Tmpfs("/mnt/disk", 0, ""))
 	}, []string{"--id", "self", "--overlay-tmp", "/mnt", "true"}, nil},
-	{"many keys", false, manyKeys, []string{"true"}, nil},
+	{"many keys", false, func(string) error { return badhost.ManyKeys() }, []string{"true"}, nil},
 	{"16 layers of Landlock", false, func(string) error {
 		for range 16 {
-			if err := landlock(24, 1, unix.LANDLOCK_ACCESS_NET_BIND_TCP); err != nil {
+			if err := badhost.Landlock(1, unix.LANDLOCK_ACCESS_NET_BIND_TCP); err != nil {
 				return err
 			}
 		}
 		return nil
 	}, []string{"true"}, nil},
 	{"behind Landlock's rules for files", false, func(string) error {
-		return landlock(24, 0, unix.LANDLOCK_ACCESS_FS_MAKE_CHAR)
+		return badhost.Landlock(0, unix.LANDLOCK_ACCESS_FS_MAKE_CHAR)
 	}, []string{"true"}, nil},
 
 	{"nothing wrong, doctor", false, func(string) error { return nil }, []string{"doctor"}, nil},
-	{"a masked /proc, doctor", false, func(string) error { return tmpfs("/proc/acpi", "") }, []string{"doctor"}, nil},
-	{"what Docker does, doctor", true, both(both(subids(""), func(string) error { return tmpfs("/proc/acpi", "") }), refuse(unix.SYS_CLONE3, unix.ENOSYS)), []string{"doctor"}, nil},
-	{"what Docker does, doctor in JSON", true, both(both(subids(""), func(string) error { return tmpfs("/proc/acpi", "") }), refuse(unix.SYS_CLONE3, unix.ENOSYS)), []string{"doctor", "--json"}, nil},
+	{"a masked /proc, doctor", false, func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }, []string{"doctor"}, nil},
+	{"what Docker does, doctor", true, both(both(subids(""), func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }), refuse(unix.SYS_CLONE3, unix.ENOSYS)), []string{"doctor"}, nil},
+	{"what Docker does, doctor in JSON", true, both(both(subids(""), func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }), refuse(unix.SYS_CLONE3, unix.ENOSYS)), []string{"doctor", "--json"}, nil},
 	{"max_user_namespaces 0, doctor", true, func(string) error {
 		return os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0)
 	}, []string{"doctor"}, nil},
 	{"a chroot, doctor", false, func(dir string) error {
 		return chroot(dir, "/usr", "/proc", "/dev", "/etc", "/bin", "/lib", "/lib64", "/sbin")
 	}, []string{"doctor"}, nil},
-	{"no /proc, doctor", false, func(string) error { return tmpfs("/proc", "") }, []string{"doctor"}, nil},
-	{"no /usr, doctor", false, func(string) error { return tmpfs("/usr", "") }, []string{"doctor"}, nil},
+	{"no /proc, doctor", false, func(string) error { return badhost.Tmpfs("/proc", 0, "") }, []string{"doctor"}, nil},
+	{"no /usr, doctor", false, func(string) error { return badhost.Tmpfs("/usr", 0, "") }, []string{"doctor"}, nil},
 	{"behind Landlock, doctor", false, func(string) error {
-		return landlock(24, 0, unix.LANDLOCK_ACCESS_FS_MAKE_CHAR)
+		return badhost.Landlock(0, unix.LANDLOCK_ACCESS_FS_MAKE_CHAR)
 	}, []string{"doctor"}, nil},
 
 	// Two things at once: what is not to blame is there as well.
@@ -169,12 +166,12 @@ var hosts = []struct {
 		return chroot(dir, "/usr", "/proc", "/dev", "/etc", "/bin", "/lib", "/lib64", "/sbin")
 	}, refuse(unix.SYS_CLONE3, unix.EPERM)), []string{"true"}, nil},
 	{
-		"a filter that lets all through, and a masked /proc", false, both(func(string) error { return tmpfs("/proc/acpi", "") }, refuse(9000, unix.EPERM)),
+		"a filter that lets all through, and a masked /proc", false, both(func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }, refuse(9000, unix.EPERM)),
 		[]string{"true"},
 		nil,
 	},
 	{
-		"a filter that refuses fsmount, and a masked /proc", false, both(func(string) error { return tmpfs("/proc/acpi", "") }, refuse(unix.SYS_FSMOUNT, unix.EPERM)),
+		"a filter that refuses fsmount, and a masked /proc", false, both(func(string) error { return badhost.Tmpfs("/proc/acpi", 0, "") }, refuse(unix.SYS_FSMOUNT, unix.EPERM)),
 		[]string{"true"},
 		nil,
 	},
@@ -351,31 +348,7 @@ func becomeProcjail(name string) error {
 		argv = argv[:1]
 	}
 	argv = append(argv, os.Args[1:]...)
-	return execFD(int(bin.Fd()), argv, env)
-}
-
-// execFD calls execveat(2), since the program's path may not be there any more.
-func execFD(fd int, argv, env []string) error {
-	empty, _ := unix.BytePtrFromString("")
-	v, err := syscall.SlicePtrFromStrings(argv)
-	if err != nil {
-		return err
-	}
-	e, err := syscall.SlicePtrFromStrings(env)
-	if err != nil {
-		return err
-	}
-	_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, uintptr(fd), uintptr(unsafe.Pointer(empty)),
-		uintptr(unsafe.Pointer(&v[0])), uintptr(unsafe.Pointer(&e[0])), unix.AT_EMPTY_PATH, 0)
-	return errno
-}
-
-func tmpfs(dir, data string) error {
-	return os.NewSyscallError("mount "+dir, unix.Mount("tmpfs", dir, "tmpfs", 0, data))
-}
-
-func bind(from, to string) error {
-	return os.NewSyscallError("bind "+to, unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""))
+	return badhost.ExecveFD(int(bin.Fd()), argv, env)
 }
 
 // cover shows an empty file without any permission in place of another.
@@ -383,7 +356,7 @@ func cover(name, empty string) error {
 	if err := os.WriteFile(empty, nil, 0o000); err != nil {
 		return err
 	}
-	return bind(empty, name)
+	return badhost.Bind(empty, name)
 }
 
 func copyOver(dir, name string) error {
@@ -395,7 +368,7 @@ func copyOver(dir, name string) error {
 	if err := os.WriteFile(plain, text, 0o755); err != nil {
 		return err
 	}
-	return bind(plain, name)
+	return badhost.Bind(plain, name)
 }
 
 // subids replaces /etc/subuid and /etc/subgid.
@@ -405,15 +378,15 @@ func subids(text string) func(string) error {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			return err
 		}
-		return errors.Join(bind(file, "/etc/subuid"), bind(file, "/etc/subgid"))
+		return errors.Join(badhost.Bind(file, "/etc/subuid"), badhost.Bind(file, "/etc/subgid"))
 	}
 }
 
 // unreadable puts a file there that only its owner, root outside, may open.
-func unreadable(string) error { return bind("/proc/sys/vm/drop_caches", "/etc/subuid") }
+func unreadable(string) error { return badhost.Bind("/proc/sys/vm/drop_caches", "/etc/subuid") }
 
 func chroot(dir string, shown ...string) error {
-	if err := tmpfs(dir, ""); err != nil {
+	if err := badhost.Tmpfs(dir, 0, ""); err != nil {
 		return err
 	}
 	root := filepath.Join(dir, "root")
@@ -422,7 +395,7 @@ func chroot(dir string, shown ...string) error {
 			return err
 		}
 		if name != "/" {
-			if err := bind(name, root+name); err != nil {
+			if err := badhost.Bind(name, root+name); err != nil {
 				return err
 			}
 		}
@@ -433,15 +406,6 @@ func chroot(dir string, shown ...string) error {
 	return os.Chdir("/")
 }
 
-func readOnly(dir string) error {
-	if dir != "/" {
-		if err := bind(dir, dir); err != nil {
-			return err
-		}
-	}
-	return os.NewSyscallError("mount_setattr", unix.MountSetattr(unix.AT_FDCWD, dir, unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}))
-}
-
 // both makes one thing after the other.
 func both(a, b func(string) error) func(string) error {
 	return func(dir string) error { return errors.Join(a(dir), b(dir)) }
@@ -449,7 +413,7 @@ func both(a, b func(string) error) func(string) error {
 
 // remount shows a file in its own place with other flags.
 func remount(name string, flags uintptr) error {
-	if err := bind(name, name); err != nil {
+	if err := badhost.Bind(name, name); err != nil {
 		return err
 	}
 	return os.NewSyscallError("remount "+name, unix.Mount("", name, "", unix.MS_REMOUNT|unix.MS_BIND|flags, ""))
@@ -457,135 +421,13 @@ func remount(name string, flags uintptr) error {
 
 // program makes /mnt/program on a file system of its own, mounted so.
 func program(text string, flags uintptr) error {
-	if err := tmpfs("/mnt", ""); err != nil {
+	if err := badhost.Tmpfs("/mnt", 0, ""); err != nil {
 		return err
 	}
 	if err := os.WriteFile("/mnt/program", []byte(text), 0o755); err != nil || flags == 0 {
 		return err
 	}
 	return os.NewSyscallError("remount", unix.Mount("", "/mnt", "", unix.MS_REMOUNT|unix.MS_BIND|flags, ""))
-}
-
-// manyMounts doubles a tree of mounts until a copy of it is more than
-// fs.mount-max allows.
-func manyMounts(string) error {
-	text, err := os.ReadFile("/proc/sys/fs/mount-max")
-	if err != nil {
-		return err
-	}
-	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(tmpfs("/mnt", ""), os.Mkdir("/mnt/a", 0o755), tmpfs("/mnt/a", "")); err != nil {
-		return err
-	}
-	for n, i := 1, 0; n < most/2+1000; n, i = 2*n, i+1 {
-		at := "/mnt/a/" + strconv.Itoa(i)
-		if err := errors.Join(os.Mkdir(at, 0o755), bind("/mnt/a", at)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// longPath has more than the 255 bytes that a file system's option may have.
-var longPath = "/mnt" + strings.Repeat("/a-directory-of-many", 15)
-
-// overOverlay puts the state directory onto an overlay.
-func overOverlay(dir string) error {
-	if err := tmpfs("/mnt", ""); err != nil {
-		return err
-	}
-	for _, name := range []string{"lower", "upper", "work"} {
-		if err := os.Mkdir("/mnt/"+name, 0o755); err != nil {
-			return err
-		}
-	}
-	return os.NewSyscallError("mount overlay", unix.Mount("overlay", dir, "overlay", 0, "lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work,userxattr"))
-}
-
-// manyKeys fills the caller's quota of keys, in a session keyring that ends with
-// procjail.
-func manyKeys(string) error {
-	ring, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
-	if err != nil {
-		return err
-	}
-	for i, stayed := 0, 0; stayed < 10; i++ { // what was freed before comes back late
-		switch _, err := unix.AddKey("user", "procjail-test-"+strconv.Itoa(i), []byte("x"), ring); {
-		case errors.Is(err, unix.EDQUOT):
-			stayed++
-			time.Sleep(50 * time.Millisecond)
-		case err != nil:
-			return os.NewSyscallError("add_key", err)
-		default:
-			stayed = 0
-		}
-	}
-	return nil
-}
-
-// landlock puts a ruleset around this thread, which handles one right: the first
-// word of its structure are those for files, the second those for the network.
-func landlock(size uintptr, word int, right uint64) error {
-	var attr [3]uint64
-	attr[word] = right
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
-	}
-	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
-	if e != 0 {
-		return os.NewSyscallError("landlock_create_ruleset", e)
-	}
-	defer unix.Close(int(fd))
-	if _, _, e := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); e != 0 {
-		return os.NewSyscallError("landlock_restrict_self", e)
-	}
-	return nil
-}
-
-// fullOfMounts makes as many mounts as this mount namespace may have
-// (fs.mount-max, which is for each by itself): a recursive bind of a tree into
-// itself doubles it, and what is then missing is made of smaller ones.
-func fullOfMounts(string) error {
-	const top = "/mnt"
-	if err := tmpfs(top, ""); err != nil {
-		return err
-	}
-	sizes := 0 // top/N holds 2^N of them
-	made := 0
-	grow := func(from string) error {
-		to := fmt.Sprintf("%s/%d", top, made)
-		if err := os.Mkdir(to, 0o755); err != nil {
-			return err
-		}
-		err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, "")
-		if err == nil {
-			made++
-			return nil
-		}
-		return errors.Join(err, os.Remove(to))
-	}
-	for ; sizes < 22; sizes++ {
-		if err := grow(top); errors.Is(err, unix.ENOSPC) {
-			break
-		} else if err != nil {
-			return err
-		}
-	}
-	for size := sizes - 1; size >= 0; size-- {
-		for {
-			err := grow(fmt.Sprintf("%s/%d", top, size))
-			if errors.Is(err, unix.ENOSPC) {
-				break
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // deepest becomes procjail in a user namespace in which no other can be made
@@ -612,21 +454,5 @@ func refuse(call int, errno unix.Errno) func(string) error {
 func kill(call int) func(string) error { return filter(call, unix.SECCOMP_RET_KILL_PROCESS) }
 
 func filter(call int, action uint32) func(string) error {
-	return func(string) error {
-		var b []byte
-		ins := func(code uint16, jt, jf uint8, k uint32) {
-			b = binary.NativeEndian.AppendUint16(b, code)
-			b = append(b, jt, jf)
-			b = binary.NativeEndian.AppendUint32(b, k)
-		}
-		ins(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, 0, 0, 0) // seccomp_data.nr
-		ins(unix.BPF_JMP|unix.BPF_JEQ|unix.BPF_K, 0, 1, uint32(call))
-		ins(unix.BPF_RET|unix.BPF_K, 0, 0, action)
-		ins(unix.BPF_RET|unix.BPF_K, 0, 0, unix.SECCOMP_RET_ALLOW)
-		prog := unix.SockFprog{Len: 4, Filter: (*unix.SockFilter)(unsafe.Pointer(&b[0]))}
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return err
-		}
-		return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0))
-	}
+	return func(string) error { return badhost.Filter(call, action) }
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/test/badhost"
 )
 
 // condition is a host on which a start cannot succeed, and what has to be named:
@@ -192,7 +194,7 @@ func becomeProcjail(name string) error {
 		case name != before:
 			return os.NewSyscallError("execve", syscall.Exec(name, append([]string{"procjail"}, os.Args[1:]...), env))
 		}
-		return execveFD(bin, append([]string{"procjail"}, os.Args[1:]...), env)
+		return badhost.ExecveFD(bin, append([]string{"procjail"}, os.Args[1:]...), env)
 	}
 	return errors.New("there is no condition " + name)
 }

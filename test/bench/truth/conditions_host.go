@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/test/badhost"
 )
 
 var self = []string{"--id", "self", "true"}
@@ -70,9 +71,9 @@ var views = []condition{
 	{"a directory onto a file", nil, []string{"--id", "self", "--ro", "DIR:/usr/bin/id", "true"}, "mount-kind", `/usr/bin/id`, bare},
 	{"as many mounts as there may be", fullOfMounts, self, "mount-max", `fs.mount-max`, mapped},
 	{"more mounts to copy than there may be", manyMounts, []string{"--id", "self", "--ro", "/mnt", "true"}, "mount-max", `fs.mount-max`, mapped},
-	{"an overlay of a long path", both(mountTmpfs("/mnt", 0), mkdir(longPath)), []string{"--id", "self", "--overlay-tmp", longPath + ":/mnt", "true"}, "fsconfig-long", `255`, mapped},
+	{"an overlay of a long path", both(mountTmpfs("/mnt", 0), mkdir(badhost.LongPath)), []string{"--id", "self", "--overlay-tmp", badhost.LongPath + ":/mnt", "true"}, "fsconfig-long", `255`, mapped},
 	{"an overlay of a directory with a mount in it", both(mountTmpfs("/mnt", 0), both(mkdir("/mnt/disk"), mountTmpfs("/mnt/disk", 0))), []string{"--id", "self", "--overlay-tmp", "/mnt", "true"}, "overlay-mounts", `/mnt/disk`, mapped},
-	{"an overlay's changes on an overlay", overOverlay, []string{"--id", "self", "--overlay", "/tmp", "true"}, "overlay-upper", `overlay`, root},
+	{"an overlay's changes on an overlay", badhost.OverOverlay, []string{"--id", "self", "--overlay", "/tmp", "true"}, "overlay-upper", `overlay`, root},
 	{"an overlay of a file", nil, []string{"--id", "self", "--overlay-tmp", "/etc/passwd", "true"}, "", `/etc/passwd`, bare},
 }
 

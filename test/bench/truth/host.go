@@ -5,10 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/test/badhost"
 )
 
 // What conditions are made of. Each is a function of the directory that is the
@@ -45,44 +45,33 @@ func limit(resource int, n uint64) func(string) error {
 	}
 }
 
-func noNewPrivs(string) error {
-	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-}
+func noNewPrivs(string) error { return badhost.NoNewPrivs() }
 
 func mountTmpfs(at string, flags uintptr) func(string) error {
-	return func(string) error {
-		return os.NewSyscallError("mount "+at, unix.Mount("tmpfs", at, "tmpfs", flags, ""))
-	}
-}
-
-func bind(from, to string) error {
-	return os.NewSyscallError("bind "+to, unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""))
+	return func(string) error { return badhost.Tmpfs(at, flags, "") }
 }
 
 // show puts a file with that text in another's place.
 func show(name, text string, mode os.FileMode) func(string) error {
 	return func(dir string) error {
 		instead := filepath.Join(dir, filepath.Base(name))
-		return errors.Join(os.WriteFile(instead, []byte(text), mode), bind(instead, name))
+		return errors.Join(os.WriteFile(instead, []byte(text), mode), badhost.Bind(instead, name))
 	}
 }
 
 func readOnly(name string) func(string) error {
-	return func(dir string) error {
-		at := in(dir, name)
-		return errors.Join(bind(at, at), os.NewSyscallError("mount_setattr", unix.MountSetattr(unix.AT_FDCWD, at, 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})))
-	}
+	return func(dir string) error { return badhost.ReadOnly(in(dir, name)) }
 }
 
 func fewInodes(dir string) error {
-	return errors.Join(os.NewSyscallError("mount", unix.Mount("tmpfs", dir, "tmpfs", 0, "nr_inodes=2")), os.Mkdir(filepath.Join(dir, "full"), 0o700))
+	return errors.Join(badhost.Tmpfs(dir, 0, "nr_inodes=2"), os.Mkdir(filepath.Join(dir, "full"), 0o700))
 }
 
 // changeRoot enters a root with the host's programs by chroot(2): a directory of a
 // mount.
 func changeRoot(below string) func(string) error {
 	return func(dir string) error {
-		if err := os.NewSyscallError("mount", unix.Mount("tmpfs", dir, "tmpfs", 0, "")); err != nil {
+		if err := badhost.Tmpfs(dir, 0, ""); err != nil {
 			return err
 		}
 		root := dir + below
@@ -90,7 +79,7 @@ func changeRoot(below string) func(string) error {
 			if _, err := os.Stat(name); err != nil {
 				continue
 			}
-			if err := errors.Join(os.MkdirAll(root+name, 0o755), bind(name, root+name)); err != nil {
+			if err := errors.Join(os.MkdirAll(root+name, 0o755), badhost.Bind(name, root+name)); err != nil {
 				return err
 			}
 		}
@@ -98,24 +87,13 @@ func changeRoot(below string) func(string) error {
 	}
 }
 
-// layers restricts this thread n times by one right: of files (word 0 of its
-// structure) or of the network (word 1). landlock(7).
+// layers restricts this thread n times.
 func layers(n, word int, right uint64) func(string) error {
-	return func(dir string) error {
-		if err := noNewPrivs(dir); err != nil {
-			return err
-		}
-		var attr [2]uint64
-		attr[word] = right
+	return func(string) error {
 		for range n {
-			fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
-			if e != 0 {
-				return os.NewSyscallError("landlock_create_ruleset", e)
+			if err := badhost.Landlock(word, right); err != nil {
+				return err
 			}
-			if _, _, e := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); e != 0 {
-				return os.NewSyscallError("landlock_restrict_self", e)
-			}
-			_ = unix.Close(int(fd))
 		}
 		return nil
 	}
@@ -123,35 +101,11 @@ func layers(n, word int, right uint64) func(string) error {
 
 // filter has one call answered with an action of seccomp(2), for this thread.
 func filter(call int, action uint32) func(string) error {
-	return func(dir string) error {
-		if err := noNewPrivs(dir); err != nil {
-			return err
-		}
-		list := []unix.SockFilter{
-			{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // seccomp_data.nr
-			{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: uint32(call)},
-			{Code: unix.BPF_RET | unix.BPF_K, K: action},
-			{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
-		}
-		program := unix.SockFprog{Len: uint16(len(list)), Filter: &list[0]}
-		return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0))
-	}
+	return func(string) error { return badhost.Filter(call, action) }
 }
 
-// execveFD calls execveat(2) with AT_EMPTY_PATH.
-func execveFD(fd int, argv, env []string) error {
-	empty, err := unix.BytePtrFromString("")
-	if err != nil {
-		return err
-	}
-	a, err := syscall.SlicePtrFromStrings(argv)
-	if err != nil {
-		return err
-	}
-	e, err := syscall.SlicePtrFromStrings(env)
-	if err != nil {
-		return err
-	}
-	_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, uintptr(fd), uintptr(unsafe.Pointer(empty)), uintptr(unsafe.Pointer(&a[0])), uintptr(unsafe.Pointer(&e[0])), unix.AT_EMPTY_PATH, 0)
-	return os.NewSyscallError("execveat", errno)
-}
+func fullOfMounts(string) error { return badhost.FullOfMounts() }
+
+func manyMounts(string) error { return badhost.ManyMounts() }
+
+func manyKeys(string) error { return badhost.ManyKeys() }

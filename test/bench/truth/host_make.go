@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -10,16 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/Emmanuel326/procjail/test/badhost"
 )
 
-var (
-	long = strings.Repeat("a", 300)
-	// longPath has more than the 255 bytes that a file system's option may have.
-	longPath = "/mnt" + strings.Repeat("/a-directory-of-many", 15)
-)
+var long = strings.Repeat("a", 300)
 
 // numbered is a text n times, each with its number and a name before it.
 func numbered(name, text string, n int) string {
@@ -50,7 +46,9 @@ func chmod(name string, mode os.FileMode) func(string) error {
 }
 
 // covered shows one file of the host's in another's place, and bound a file in its own.
-func covered(from, to string) func(string) error { return func(string) error { return bind(from, to) } }
+func covered(from, to string) func(string) error {
+	return func(string) error { return badhost.Bind(from, to) }
+}
 
 func bound(name string) func(string) error { return covered(name, name) }
 
@@ -124,105 +122,4 @@ func unreadable(dir string) error {
 	}
 	_, err = io.Copy(to, from)
 	return errors.Join(err, to.Close(), os.Chmod(name, 0o111), os.Setenv("PROCJAIL", name))
-}
-
-// fullOfMounts makes as many mounts as there may be (fs.mount-max, which is for each
-// mount namespace by itself): a recursive bind of a tree into itself
-// doubles it, and what is then missing is made of smaller ones.
-func fullOfMounts(dir string) error {
-	const top = "/mnt"
-	if err := mountTmpfs(top, 0)(dir); err != nil {
-		return err
-	}
-	made := 0
-	grow := func(from string) error {
-		to := fmt.Sprintf("%s/%d", top, made)
-		if err := os.Mkdir(to, 0o755); err != nil {
-			return err
-		}
-		err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, "")
-		if err == nil {
-			made++
-			return nil
-		}
-		return errors.Join(err, os.Remove(to))
-	}
-	sizes := 0 // top/N holds 2^N of them
-	for ; sizes < 22; sizes++ {
-		if err := grow(top); errors.Is(err, unix.ENOSPC) {
-			break
-		} else if err != nil {
-			return err
-		}
-	}
-	for size := sizes - 1; size >= 0; size-- {
-		for {
-			err := grow(fmt.Sprintf("%s/%d", top, size))
-			if errors.Is(err, unix.ENOSPC) {
-				break
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// manyMounts doubles a tree of mounts until a copy of it is more than fs.mount-max
-// allows.
-func manyMounts(dir string) error {
-	text, err := os.ReadFile("/proc/sys/fs/mount-max")
-	if err != nil {
-		return err
-	}
-	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(mountTmpfs("/mnt", 0)(dir), os.Mkdir("/mnt/a", 0o755), mountTmpfs("/mnt/a", 0)(dir)); err != nil {
-		return err
-	}
-	for n, i := 1, 0; n < most/2+1000; n, i = 2*n, i+1 {
-		at := "/mnt/a/" + strconv.Itoa(i)
-		if err := errors.Join(os.Mkdir(at, 0o755), bind("/mnt/a", at)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// overOverlay puts an overlay onto the condition's directory.
-func overOverlay(dir string) error {
-	if err := mountTmpfs("/mnt", 0)(dir); err != nil {
-		return err
-	}
-	for _, name := range []string{"lower", "upper", "work"} {
-		if err := os.Mkdir("/mnt/"+name, 0o755); err != nil {
-			return err
-		}
-	}
-	return os.NewSyscallError("mount overlay", unix.Mount("overlay", dir, "overlay", 0, "lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work,userxattr"))
-}
-
-// manyKeys fills the account's quota of keys, in a session keyring that ends with
-// procjail. Keys of those who have ended are freed meanwhile: it is full once it has
-// stayed so.
-func manyKeys(string) error {
-	ring, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
-	if err != nil {
-		return os.NewSyscallError("keyctl", err)
-	}
-	for i, stayed := 0, 0; stayed < 10; i++ {
-		switch _, err := unix.AddKey("user", "procjail-truth-"+strconv.Itoa(i), []byte("x"), ring); {
-		case errors.Is(err, unix.EDQUOT):
-			stayed++
-			time.Sleep(50 * time.Millisecond)
-		case err != nil:
-			return os.NewSyscallError("add_key", err)
-		default:
-			stayed = 0
-		}
-	}
-	return nil
 }
