@@ -39,14 +39,23 @@ func filterEntries() []Entry {
 	}
 }
 
+// filtered reports whether there is a filter around procjail.
+func filtered(l *look) bool {
+	switch mode, ok := l.sys.status("Seccomp"); {
+	case !ok:
+		l.saw("/proc/self/status does not tell of it")
+		return false
+	case mode == "0":
+		l.saw("no filter around procjail")
+		return false
+	}
+	return true
+}
+
 // killingFilter asks as outerFilter does, and looks at what becomes of who asks.
 func killingFilter(l *look) values {
-	mode, ok := l.sys.status("Seccomp")
-	switch {
-	case !ok:
-		return l.saw("/proc/self/status does not tell of it")
-	case mode == "0":
-		return l.saw("no filter around procjail")
+	if !filtered(l) {
+		return nil
 	}
 	call, _, ok := questionFor(l.Step)
 	if !ok || l.sys.Try == nil {
@@ -63,12 +72,8 @@ func killingFilter(l *look) values {
 
 // outerFilter asks whether it is the kernel that answers.
 func outerFilter(l *look) values {
-	mode, ok := l.sys.status("Seccomp")
-	switch {
-	case !ok:
-		return l.saw("/proc/self/status does not tell of it")
-	case mode == "0":
-		return l.saw("no filter around procjail")
+	if !filtered(l) {
+		return nil
 	}
 	switch l.ask() {
 	case byOther:
