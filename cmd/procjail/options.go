@@ -365,6 +365,9 @@ func (o *options) spec() (*plan.Spec, error) {
 	for _, f := range o.changes {
 		f(s)
 	}
+	if o.trace && s.Denials == plan.DenialsOff {
+		return nil, &usageError{errors.New("--trace-denials, and --denials off: nobody listens to what it looks at")}
+	}
 	if o.trace {
 		s.Denials = plan.DenialsTrace
 	}
