@@ -185,13 +185,18 @@ func (r *run) results() {
 		case stopped && sys.Executed(status):
 			tid := p.tid
 			r.executed(tid) // which makes another list
-			sys.Detach(tid, status)
+			if !sys.Detach(tid, status) {
+				t.pending = append(t.pending, traced{tid: tid, then: tid})
+			}
 			t.idle, i = shortestIdle, 0
 			continue
 		case stopped:
 			r.returned(*p, status)
-			sys.Detach(p.tid, status)
 			t.idle = shortestIdle
+			if !sys.Detach(p.tid, status) {
+				i++ // it will be gone
+				continue
+			}
 		case gone && p.tid != p.then:
 			p.tid = p.then
 			continue

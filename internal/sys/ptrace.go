@@ -115,13 +115,16 @@ func MakeAgain(tid int, n *Notification) bool {
 func TimerSlack(ns uintptr) { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, ns, 0, 0, 0) }
 
 // Detach lets a stopped thread go on, with the signal that it was about to get: a stop
-// of PTRACE_INTERRUPT's, of an execve(2), or of the whole group, is no signal.
-func Detach(tid int, status unix.WaitStatus) {
+// of PTRACE_INTERRUPT's, of an execve(2), or of the whole group, is no signal. It
+// reports whether the thread is not traced any more: one that has been killed while it
+// was stopped is, until Stopped says that it is gone.
+func Detach(tid int, status unix.WaitStatus) bool {
 	sig := status.StopSignal()
 	if event(status) != 0 {
 		sig = 0
 	}
-	_, _, _ = unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(tid), 0, uintptr(sig), 0, 0)
+	_, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(tid), 0, uintptr(sig), 0, 0)
+	return e == 0
 }
 
 // SameFile calls kcmp(2): whether two descriptors of a process are of one open file.

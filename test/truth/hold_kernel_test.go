@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -72,6 +73,20 @@ func TestKernelTracedExec(t *testing.T) {
 			if got.Stdout != "through\n" || got.Code != 3 || !strings.Contains(got.Stderr, "cat: /nowhere: ") || time.Since(began) > quickly {
 				t.Errorf("%s, --pid1 %s: %+v", act, pid1, got)
 			}
+		}
+	}
+}
+
+// TestKernelTracedKilled: processes that are killed with the jail at any moment of a
+// call that is looked at, also between its look and its going on, hold up nobody's end.
+func TestKernelTracedKilled(t *testing.T) {
+	start(t)
+	for i := range kerneltest.Often(100, 500) {
+		began := time.Now()
+		got := kerneltest.Run(t, "-q", "--trace-denials", "--id", "self", "sh", "-c",
+			fmt.Sprintf(`for i in 1 2 3 4; do while :; do test -e /nowhere/$i; done & done; sleep 0.%03d; exit 3`, i%100))
+		if took := time.Since(began); got.Code != 3 || took > quickly {
+			t.Fatalf("run %d: %+v after %v", i, got, took)
 		}
 	}
 }
