@@ -12,10 +12,10 @@ import (
 // What the handler uses. It is the process's, as signal handlers are, and that
 // of the one jail of a process that forwards.
 var (
-	forwardTo atomic.Int32 // the pidfd that it sends to
-	held      atomic.Int32 // the signal that it does not send on
-	wake      atomic.Int32 // the eventfd that it wakes the supervisor by
-	signalled [65]uint32   // how often each signal came
+	forwardTo atomic.Int32  // the pidfd that it sends to
+	held      atomic.Uint64 // the signals that it does not send on, by bit
+	wake      atomic.Int32  // the eventfd that it wakes the supervisor by
+	signalled [65]uint32    // how often each signal came
 )
 
 // one is what it writes to wake.
@@ -37,7 +37,7 @@ func (r *run) forward(i int, s plan.Forward) error {
 	}
 	r.owned, r.wake = append(r.owned, fd), fd
 	wake.Store(int32(fd))
-	held.Store(int32(s.Held))
+	held.Store(bit(s.Held))
 	forwardTo.Store(int32(r.pidfd))
 	handler, restorer := handlerAddress()
 	for _, sig := range s.Signals {
@@ -47,6 +47,14 @@ func (r *run) forward(i int, s plan.Forward) error {
 	}
 	r.prog.board.set(i, 0)
 	return nil
+}
+
+// bit is a signal's in held; 0 for no signal.
+func bit(sig unix.Signal) uint64 {
+	if sig == 0 {
+		return 0
+	}
+	return 1 << (sig - 1)
 }
 
 // came returns how often a signal has come since it was last asked.

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
 // forwardSignal is a signal handler, called by the kernel on the signal stack:
-// DI the signal. It sends the signal on, unless that is the held one, counts it
+// DI the signal. It sends the signal on, unless that is one of the held, counts it
 // and wakes the supervisor. It touches no memory of Go's but forwardTo, held,
 // signalled and wake; sigreturn restores every register.
 TEXT ·forwardSignal(SB), NOSPLIT|NOFRAME, $0-0
@@ -9,8 +9,9 @@ TEXT ·forwardSignal(SB), NOSPLIT|NOFRAME, $0-0
 	LEAQ ·signalled(SB), AX
 	LOCK
 	INCL (AX)(R8*4)
-	CMPL R8, ·held(SB)
-	JEQ  wakeUp
+	LEAL -1(R8), CX
+	BTQ  CX, ·held(SB)
+	JCS  wakeUp
 	MOVL R8, SI
 	MOVL ·forwardTo(SB), DI
 	XORL DX, DX

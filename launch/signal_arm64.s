@@ -13,9 +13,10 @@ count:
 	STLXRW R4, (R3), R5
 	CBNZ R5, count
 	MOVD $·held(SB), R3
-	MOVW (R3), R4
-	CMPW R4, R9
-	BEQ  wakeUp
+	MOVD (R3), R4
+	SUB  $1, R9, R5
+	LSR  R5, R4, R4
+	TBNZ $0, R4, wakeUp
 	MOVW R9, R1
 	MOVD $·forwardTo(SB), R3
 	MOVW (R3), R0

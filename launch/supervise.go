@@ -23,6 +23,9 @@ type Stopping struct {
 // process that waits for a device or a file system takes longer.
 const killedTime = 10 * time.Second
 
+// restTime is how long the others may take to end that the payload has left.
+const restTime = time.Second
+
 // oneWish is the time within which two signals are one: timeout(1) sends its own
 // to its child and then to the process group that the child is in.
 const oneWish = 100 * time.Millisecond
@@ -255,21 +258,17 @@ func (r *run) stops() {
 		return
 	}
 	stops := r.say(n)
+	if r.word != 0 && r.giveUpAt.IsZero() {
+		// The kernel kills the others. What it cannot kill, nothing waits for.
+		r.killAt, r.until = time.Now().Add(restTime), time.Time{}
+	}
 	r.mayStop = r.mayStop || r.came(unix.SIGTSTP) > 0 // its handler may have yet to wake this loop
 	if stops == 0 || !r.mayStop && (r.tty == nil || r.tty.keys < 0) {
 		return
 	}
 	group := !r.mayStop
 	r.mayStop = false
-	if r.tty != nil {
-		r.tty.restore()
-	}
-	stopSelf(group)
-	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGCONT) // as SIGCONT has, unless nothing was stopped
-	if r.tty != nil {
-		r.tty.raw()
-		r.tty.resize()
-	}
+	r.stopSelf(group)
 }
 
 // stopSelf stops procjail as SIGTSTP stops any program: not at all where its
@@ -277,14 +276,32 @@ func (r *run) stops() {
 // group is whether that was said at the payload's terminal, which has this
 // process in no group: as a terminal does, it stops the whole of procjail's, such
 // as the script that procjail is in.
-func stopSelf(group bool) {
+//
+// The payload goes on when procjail can be told to stop again, and not before:
+// until then SIGTSTP does to procjail alone what it does by default.
+func (r *run) stopSelf(group bool) {
 	const sigDfl, sigIgn = 0, 1
 	handler, restorer := handlerAddress()
+	before := held.Load()
+	held.Store(before | bit(unix.SIGTSTP) | bit(unix.SIGCONT))
+	if r.tty != nil {
+		r.tty.restore()
+	}
 	if group {
 		_ = sys.Sigaction(unix.SIGTSTP, sigIgn, restorer)
 		_ = sys.Kill(0, unix.SIGTSTP)
 	}
 	_ = sys.Sigaction(unix.SIGTSTP, sigDfl, restorer)
+	r.came(unix.SIGTSTP) // what came so far is this stop
 	_ = sys.Raise(unix.SIGTSTP)
 	_ = sys.Sigaction(unix.SIGTSTP, handler, restorer)
+	if r.tty != nil {
+		r.tty.raw()
+		r.tty.resize()
+	}
+	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGCONT)
+	held.Store(before)
+	if r.mayStop = r.came(unix.SIGTSTP) > 0; r.mayStop {
+		_ = sys.PidfdSendSignal(r.pidfd, unix.SIGTSTP)
+	}
 }

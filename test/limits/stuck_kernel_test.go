@@ -41,6 +41,7 @@ func TestKernelStuck(t *testing.T) {
 		"its start":    {[]string{"--ro", "DIR/late"}, []string{"true"}, `[0-9]+ \(procjail(-init)?\)` + thread},
 		"PID 1":        {[]string{"--pid1", "payload"}, []string{"cat"}, `[0-9]+ \(cat\)` + thread},
 		"a thread":     {nil, []string{self(t), victimWord, "open"}, `[0-9]+ \(limits.test\)` + thread},
+		"the others":   {nil, []string{"sh", "-c", `setsid cat "$1" & sleep 1`, "sh"}, `[0-9]+ \(cat\)` + thread},
 		"two":          {nil, []string{"sh", "-c", `setsid cat "$1" & cat "$1" & sleep 600`, "sh"}, `[0-9]+ \(cat\)` + thread + `, [0-9]+ \(cat\)` + thread},
 	} {
 		dir := t.TempDir()
