@@ -143,17 +143,13 @@ func programs(t *testing.T) string {
 func rows(ts *testscript.TestScript, _ string, want []Row) {
 	got := make([]Row, len(want))
 	for i, row := range want {
-		cmd := row.Shell(ts)
-		out, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			ts.Fatalf("$ %s\n%v", row.Command, err)
-		}
-		text := steady(string(out), map[string]string{cmd.Dir: "$WORK", ts.Getenv("HOME"): "$HOME", ts.Getenv("BIN"): "$BIN"})
+		out, code, err := row.Run(ts)
+		ts.Check(err)
+		text := steady(out, map[string]string{ts.MkAbs("."): "$WORK", ts.Getenv("HOME"): "$HOME", ts.Getenv("BIN"): "$BIN"})
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			text += "\n"
 		}
-		got[i] = Row{Command: row.Command, Output: text, Exit: cmd.ProcessState.ExitCode()}
+		got[i] = Row{Command: row.Command, Output: text, Exit: code}
 		// What the shell itself could not do: -update must not make that right.
 		if strings.HasPrefix(text, "sh: ") {
 			ts.Fatalf("$ %s\n%s", row.Command, text)

@@ -1,12 +1,18 @@
 package failures
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
 // Params is what testscript runs a case's script by, from the directory of the
@@ -38,11 +44,33 @@ func Params(f Failure, c Case, bin, path string, rows func(ts *testscript.TestSc
 	}
 }
 
-// Shell is the command of a row, with the directory and the environment of its
-// script. WORK is that directory.
-func (r Row) Shell(ts *testscript.TestScript) *exec.Cmd {
-	cmd := exec.Command("sh", "-c", r.Command)
+// rowTime is more than a row takes on the slowest machine, one that is emulated.
+const rowTime = 2 * time.Minute
+
+// Run runs a row by sh, in the directory and the environment of its script, of which
+// the variable WORK tells. It returns what the row printed, and its exit status. A
+// row that takes more than two minutes is killed, and is an error that says of each
+// of its processes what it waited for.
+func (r Row) Run(ts *testscript.TestScript) (out string, code int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), rowTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", r.Command)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "WORK=" + cmd.Dir, "BIN=" + ts.Getenv("BIN"), "LC_ALL=C"}
-	return cmd
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = 2 * time.Second // for who has left the group
+	var hung string
+	cmd.Cancel = func() error {
+		hung = kerneltest.Descendants(cmd.Process.Pid)
+		return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	text, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case hung != "":
+		return string(text), -1, fmt.Errorf("$ %s\nwas not over after %v:\n%s%s", r.Command, rowTime, hung, text)
+	case err != nil && !errors.As(err, &exit):
+		return string(text), -1, fmt.Errorf("$ %s\n%w", r.Command, err)
+	}
+	return string(text), cmd.ProcessState.ExitCode(), nil
 }

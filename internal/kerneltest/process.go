@@ -63,14 +63,31 @@ func NobodyLeft(t testing.TB, after ...string) {
 	}
 }
 
-// names says of each process what it is, its state and what it waits in.
+// Descendants says of a process and all below it what names says, one line each:
+// for a run that hangs, before it is killed.
+func Descendants(pid int) string {
+	text := names([]int{pid})[0] + "\n"
+	for _, child := range Children(pid) {
+		text += Descendants(child)
+	}
+	return text
+}
+
+// names says of each process what it is, its state, and of each thread what it
+// waits in and by which call.
 func names(pids []int) []string {
 	var list []string
 	for _, pid := range pids {
 		dir := fmt.Sprintf("/proc/%d/", pid)
 		line, _ := os.ReadFile(dir + "cmdline")
-		wchan, _ := os.ReadFile(dir + "wchan")
-		list = append(list, fmt.Sprintf("%d %q in state %s (%s)", pid, strings.ReplaceAll(string(line), "\x00", " "), Stat(pid)[0], wchan))
+		var waits []string
+		tasks, _ := os.ReadDir(dir + "task")
+		for _, task := range tasks {
+			wchan, _ := os.ReadFile(dir + "task/" + task.Name() + "/wchan")
+			call, _ := os.ReadFile(dir + "task/" + task.Name() + "/syscall")
+			waits = append(waits, strings.TrimSpace(string(wchan)+" "+string(call)))
+		}
+		list = append(list, fmt.Sprintf("%d %q in state %s (%s)", pid, strings.ReplaceAll(string(line), "\x00", " "), Stat(pid)[0], strings.Join(waits, "; ")))
 	}
 	return list
 }

@@ -120,11 +120,9 @@ func (b *bench) script(f failures.Failure, c failures.Case, options []string) (r
 				return
 			}
 			for _, row := range list {
-				out, err := row.Shell(ts).CombinedOutput()
-				if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-					ts.Fatalf("$ %s\n%v", row.Command, err)
-				}
-				one, err := collect(string(out), reports)
+				out, _, err := row.Run(ts)
+				ts.Check(err)
+				one, err := collect(out, reports)
 				if err != nil {
 					ts.Fatalf("$ %s\n%s%v", row.Command, out, err)
 				}
