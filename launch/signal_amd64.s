@@ -1,16 +1,17 @@
 #include "textflag.h"
 
 // forwardSignal is a signal handler, called by the kernel on the signal stack:
-// DI the signal. It sends the signal on, unless that is one of the held, counts it
-// and wakes the supervisor. It touches no memory of Go's but forwardTo, held,
+// DI the signal. It counts the signal, sends it on, unless that was one of the
+// held before it was counted, and wakes the supervisor. It touches no memory of Go's but forwardTo, held,
 // signalled and wake; sigreturn restores every register.
 TEXT ·forwardSignal(SB), NOSPLIT|NOFRAME, $0-0
 	MOVL DI, R8
+	MOVQ ·held(SB), R9
 	LEAQ ·signalled(SB), AX
 	LOCK
 	INCL (AX)(R8*4)
 	LEAL -1(R8), CX
-	BTQ  CX, ·held(SB)
+	BTQ  CX, R9
 	JCS  wakeUp
 	MOVL R8, SI
 	MOVL ·forwardTo(SB), DI

@@ -5,6 +5,8 @@
 // register.
 TEXT ·forwardSignal(SB), NOSPLIT|NOFRAME, $0-0
 	MOVW R0, R9
+	MOVD $·held(SB), R3
+	LDAR (R3), R6
 	MOVD $·signalled(SB), R3
 	ADD  R9<<2, R3, R3
 count:
@@ -12,11 +14,9 @@ count:
 	ADDW $1, R4
 	STLXRW R4, (R3), R5
 	CBNZ R5, count
-	MOVD $·held(SB), R3
-	MOVD (R3), R4
 	SUB  $1, R9, R5
-	LSR  R5, R4, R4
-	TBNZ $0, R4, wakeUp
+	LSR  R5, R6, R6
+	TBNZ $0, R6, wakeUp
 	MOVW R9, R1
 	MOVD $·forwardTo(SB), R3
 	MOVW (R3), R0

@@ -3,6 +3,7 @@ package launch
 import (
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,10 @@ const killedTime = 10 * time.Second
 
 // restTime is how long the others may take to end that the payload has left.
 const restTime = time.Second
+
+// handlerTime is how long a signal's handler is waited for that may not come: an
+// orphaned process group's SIGTSTP stops nobody.
+const handlerTime = 100 * time.Millisecond
 
 // oneWish is the time within which two signals are one: timeout(1) sends its own
 // to its child and then to the process group that the child is in.
@@ -293,6 +298,7 @@ func (r *run) stopSelf(group bool) {
 	}
 	_ = sys.Sigaction(unix.SIGTSTP, sigDfl, restorer)
 	r.came(unix.SIGTSTP) // what came so far is this stop
+	continued := atomic.LoadUint32(&signalled[unix.SIGCONT])
 	_ = sys.Raise(unix.SIGTSTP)
 	_ = sys.Sigaction(unix.SIGTSTP, handler, restorer)
 	if r.tty != nil {
@@ -300,6 +306,10 @@ func (r *run) stopSelf(group bool) {
 		r.tty.resize()
 	}
 	_ = sys.PidfdSendSignal(r.pidfd, unix.SIGCONT)
+	// The handler of the SIGCONT that ended this may be about to run, in another thread.
+	for end := time.Now().Add(handlerTime); atomic.LoadUint32(&signalled[unix.SIGCONT]) == continued && time.Now().Before(end); {
+		time.Sleep(handlerTime / 100)
+	}
 	held.Store(before)
 	if r.mayStop = r.came(unix.SIGTSTP) > 0; r.mayStop {
 		_ = sys.PidfdSendSignal(r.pidfd, unix.SIGTSTP)

@@ -21,7 +21,7 @@ type Inventory []string
 
 // Clean asserts, when the test ends, that everything there is then was there
 // when Clean was called. The kernel takes some things away late (keys, network
-// namespaces, what an orphan held), so it asks again for up to three seconds.
+// namespaces, what an orphan held), so it asks again for up to ten seconds.
 //
 // It makes the test binary the reaper of its orphans (PR_SET_CHILD_SUBREAPER),
 // so that a process that a jail leaves behind is found among its children.
@@ -33,7 +33,7 @@ func Clean(t testing.TB) {
 	before := TakeInventory()
 	t.Cleanup(func() {
 		var left Inventory
-		for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 			left = TakeInventory().Less(before)
 			if len(left) == 0 {
 				return
