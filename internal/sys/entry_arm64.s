@@ -11,7 +11,27 @@ TEXT ·entry(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $167, R8
 	SVC
 
-	SUB  $128, RSP // for a struct kernel_sigaction
+	SUB  $128, RSP // for a struct rlimit64, then a struct kernel_sigaction
+	MOVD $0, R0 // prlimit64(0, RLIMIT_NOFILE, NULL, RSP)
+	MOVD $7, R1
+	MOVD $0, R2
+	MOVD RSP, R3
+	MOVD $261, R8
+	SVC
+	CBNZ R0, signals
+	MOVD (RSP), R9
+	MOVD R9, ·callerFiles(SB)
+	CMP  $3, R9
+	BLS  signals
+	MOVD $3, R9
+	MOVD R9, (RSP)
+	MOVD $0, R0 // prlimit64(0, RLIMIT_NOFILE, RSP, NULL)
+	MOVD RSP, R2
+	MOVD $0, R3
+	MOVD $261, R8
+	SVC
+
+signals:
 	MOVD $31, R19 // the signal
 	MOVD $0, R20
 ask: // rt_sigaction(R19, NULL, RSP, 8)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -110,6 +111,27 @@ func TestKernelDescriptors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestKernelOpenFiles: the supervisor opens nothing before it begins
+// (internal/sys/entry.go), and has the limit on descriptors then that it was given, or
+// the usual one.
+func TestKernelOpenFiles(t *testing.T) {
+	kerneltest.Begin(t)
+	for given, want := range map[string]string{"20": "1024", "2000": "2000"} {
+		cmd := kerneltest.Command(t, "-q", "--id", "self", "sh", "-c", "echo ready; read x")
+		cmd.Args = append([]string{"sh", "-c", `ulimit -Sn "$0" && exec "$@"`, given, cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = "/bin/sh"
+		w := kerneltest.StartWaiting(t, cmd)
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.Cmd.Process.Pid))
+		if err != nil {
+			t.Error(err)
+		}
+		if got := regexp.MustCompile(`Max open files +(\d+)`).FindSubmatch(text); got == nil || string(got[1]) != want {
+			t.Errorf("given %s: %s, want %s", given, got, want)
+		}
+		w.End()
+	}
 }
 
 // TestKernelTimerSlack: the supervisor changes its own (internal/sys/entry.go).
