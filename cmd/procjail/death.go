@@ -45,7 +45,7 @@ func sayDeath(spec *plan.Spec, res launch.Result) {
 	switch means := meanings[sig]; {
 	case sig == unix.SIGKILL:
 		text += ", which procjail did not send" + killer(res)
-	case sig == unix.SIGXFSZ:
+	case sig == unix.SIGXFSZ && spec.Limits.FileSize != profiles.Unlimited:
 		text += ": a file grew to the limit of " + megabytes(spec.Limits.FileSize) + " (RLIMIT_FSIZE)"
 	case sig == unix.SIGXCPU:
 		text += ": its processor time was over (RLIMIT_CPU)"
@@ -75,13 +75,14 @@ func killer(res launch.Result) string {
 }
 
 // sayMemory names a limit on memory that the largest process came near, where the
-// limit is each process's own.
+// limit is each process's own. What it had of files counts for the memory in use, and
+// not for the limit. Who traces has seen what was refused.
 func sayMemory(spec *plan.Spec, res launch.Result) {
-	limit := spec.Limits.Memory
-	if res.HasCgroup || limit == profiles.Unlimited || uint64(res.Usage.MaxRSS) < limit/10*9 {
+	limit, had := spec.Limits.Memory, uint64(res.Usage.MaxRSS)
+	if res.HasCgroup || spec.Denials == plan.DenialsTrace || limit == profiles.Unlimited || had < limit/10*9 || had > limit {
 		return
 	}
-	say("memory", fmt.Sprintf("its largest process had %s of the %s that a process may (RLIMIT_DATA)", megabytes(uint64(res.Usage.MaxRSS)), megabytes(limit)))
+	say("memory", fmt.Sprintf("its largest process had %s in memory, and may have %s of its own (RLIMIT_DATA; inferred)", megabytes(had), megabytes(limit)))
 	say("remedy", "--memory SIZE allows more")
 }
 
