@@ -96,7 +96,7 @@ func privilegeEntries() []Entry {
 			ID: "keys-quota", Looks: "the caller's quota of keys",
 			On:     []On{{[]plan.Step{plan.JoinSessionKeyring{}}, []unix.Errno{unix.EDQUOT}}},
 			Cause:  "uid {uid} has {keys} keys and {bytes} bytes of them (keys/bytes, and the most), and a session keyring is one more",
-			Remedy: "keyctl show and keyctl unlink, or sysctl kernel.keys.maxkeys=2000 as root",
+			Remedy: "keyctl show and keyctl unlink, or sysctl kernel.keys.{sysctl} as root",
 			See:    []string{"keyrings(7): /proc/key-users", "keyctl(2): EDQUOT", "security/keys/key.c:key_alloc"},
 			probe:  keysQuota,
 		},
@@ -107,7 +107,10 @@ func privilegeEntries() []Entry {
 			Remedy: "a kernel that was built with CONFIG_KEYS",
 			See:    []string{"keyrings(7)"},
 			probe: func(l *look) values {
-				if !l.sys.exists("/proc/self/status") || l.sys.exists("/proc/key-users") {
+				if !l.sys.exists("/proc/sys/kernel/pid_max") {
+					return l.saw("/proc shows processes only")
+				}
+				if l.sys.exists("/proc/key-users") {
 					return l.saw("it is there")
 				}
 				return values{"release": l.release()}
@@ -246,10 +249,10 @@ func keysQuota(l *look) values {
 		// A keyring takes the size of its description, "_ses" and a NUL.
 		const size = 5
 		if used, most, ok := fraction(f[2]); ok && used >= most {
-			return values{"uid": uid, "keys": f[2], "bytes": f[3]}
+			return values{"uid": uid, "keys": f[2], "bytes": f[3], "sysctl": "maxkeys=" + strconv.FormatUint(10*most, 10)}
 		}
 		if used, most, ok := fraction(f[3]); ok && used+size >= most {
-			return values{"uid": uid, "keys": f[2], "bytes": f[3]}
+			return values{"uid": uid, "keys": f[2], "bytes": f[3], "sysctl": "maxbytes=" + strconv.FormatUint(10*most, 10)}
 		}
 		return l.saw("%s keys, %s bytes", f[2], f[3])
 	}

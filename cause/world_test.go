@@ -594,14 +594,20 @@ var conditions = map[string]func(*world){
 		w.filtered(unix.ENOSYS, unix.SYS_LANDLOCK_CREATE_RULESET, unix.SYS_LANDLOCK_ADD_RULE, unix.SYS_LANDLOCK_RESTRICT_SELF)
 	},
 	"a filter against keyctl, ENOSYS": func(w *world) { w.filtered(unix.ENOSYS, unix.SYS_KEYCTL) },
-	"no keyrings, and a filter":       func(w *world) { delete(w.files, "proc/key-users"); w.filtered(0) },
-	"no seccomp":                      func(w *world) { delete(w.files, "proc/sys/kernel/seccomp/actions_avail") },
-	"16000 outer filters":             func(w *world) { w.filtered(0); w.status("Seccomp_filters", "16000") },
-	"no ipv4":                         func(w *world) { delete(w.files, "proc/sys/net/ipv4/ip_forward") },
-	"many terminals":                  func(w *world) { w.files["proc/sys/kernel/pty/nr"] = "3071\n" },
-	"a pty.max below its reserve":     func(w *world) { w.files["proc/sys/kernel/pty/max"] = "1\n" },
-	"a terminal hung up":              func(w *world) { w.hungUp = true },
-	"no CAP_SETFCAP":                  func(w *world) { w.caps = (1<<41 - 1) &^ (1 << 31) },
+	"a filter against keyctl, ENOSYS, and a /proc of processes only": func(w *world) {
+		w.filtered(unix.ENOSYS, unix.SYS_KEYCTL)
+		maps.DeleteFunc(w.files, func(name, _ string) bool {
+			return strings.HasPrefix(name, "proc/sys/") || name == "proc/key-users"
+		})
+	},
+	"no keyrings, and a filter":   func(w *world) { delete(w.files, "proc/key-users"); w.filtered(0) },
+	"no seccomp":                  func(w *world) { delete(w.files, "proc/sys/kernel/seccomp/actions_avail") },
+	"16000 outer filters":         func(w *world) { w.filtered(0); w.status("Seccomp_filters", "16000") },
+	"no ipv4":                     func(w *world) { delete(w.files, "proc/sys/net/ipv4/ip_forward") },
+	"many terminals":              func(w *world) { w.files["proc/sys/kernel/pty/nr"] = "3071\n" },
+	"a pty.max below its reserve": func(w *world) { w.files["proc/sys/kernel/pty/max"] = "1\n" },
+	"a terminal hung up":          func(w *world) { w.hungUp = true },
+	"no CAP_SETFCAP":              func(w *world) { w.caps = (1<<41 - 1) &^ (1 << 31) },
 
 	"too many cgroups":    func(w *world) { w.files["sys/fs/cgroup"+delegated+"/cgroup.max.descendants"] = "3\n" },
 	"cgroups too deep":    func(w *world) { w.files["sys/fs/cgroup"+delegated+"/cgroup.max.depth"] = "0\n" },
