@@ -96,7 +96,7 @@ func privilegeEntries() []Entry {
 			ID: "keys-quota", Looks: "the caller's quota of keys",
 			On:     []On{{[]plan.Step{plan.JoinSessionKeyring{}}, []unix.Errno{unix.EDQUOT}}},
 			Cause:  "uid {uid} has {keys} keys and {bytes} bytes of them (keys/bytes, and the most), and a session keyring is one more",
-			Remedy: "keyctl show and keyctl unlink, or sysctl kernel.keys.{sysctl} as root",
+			Remedy: "keyctl show and keyctl unlink, or sysctl kernel.keys.{limit} as root",
 			See:    []string{"keyrings(7): /proc/key-users", "keyctl(2): EDQUOT", "security/keys/key.c:key_alloc"},
 			probe:  keysQuota,
 		},
@@ -249,10 +249,10 @@ func keysQuota(l *look) values {
 		// A keyring takes the size of its description, "_ses" and a NUL.
 		const size = 5
 		if used, most, ok := fraction(f[2]); ok && used >= most {
-			return values{"uid": uid, "keys": f[2], "bytes": f[3], "sysctl": "maxkeys=" + strconv.FormatUint(10*most, 10)}
+			return values{"uid": uid, "keys": f[2], "bytes": f[3], "limit": "maxkeys=" + strconv.FormatUint(10*most, 10)}
 		}
 		if used, most, ok := fraction(f[3]); ok && used+size >= most {
-			return values{"uid": uid, "keys": f[2], "bytes": f[3], "sysctl": "maxbytes=" + strconv.FormatUint(10*most, 10)}
+			return values{"uid": uid, "keys": f[2], "bytes": f[3], "limit": "maxbytes=" + strconv.FormatUint(10*most, 10)}
 		}
 		return l.saw("%s keys, %s bytes", f[2], f[3])
 	}

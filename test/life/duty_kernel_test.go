@@ -245,14 +245,26 @@ func stopsToo(t *testing.T, procjail string) error {
 	return err
 }
 
-// endsWithPayload: what the payload has left does not hold the jail.
+// endsWithPayload: what the payload has left does not hold the jail. The supervisor ends
+// one that is held a second later, so the quickest of three runs counts.
 func endsWithPayload(t *testing.T, procjail string) error {
-	_, code, err := run(t, procjail, bound/2, nil, []string{"-q"},
-		sh(`for i in 1 2 3; do setsid sh -c 'trap "" HUP INT TERM; while :; do sleep 1; done' & done; exit 42`)...)
-	if err == nil && code != 42 {
-		return fmt.Errorf("exit %d, want 42", code)
+	quickest := bound
+	for range 3 {
+		began := time.Now()
+		_, code, err := run(t, procjail, bound/2, nil, []string{"-q"},
+			sh(`for i in 1 2 3; do setsid sh -c 'trap "" HUP INT TERM; while :; do sleep 1; done' & done; exit 42`)...)
+		switch {
+		case err != nil:
+			return err
+		case code != 42:
+			return fmt.Errorf("exit %d, want 42", code)
+		}
+		quickest = min(quickest, time.Since(began))
 	}
-	return err
+	if quickest > 900*time.Millisecond {
+		return fmt.Errorf("it took %v", quickest)
+	}
+	return nil
 }
 
 // exactStatus: all exit statuses, and the signals that end a process.
