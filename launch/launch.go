@@ -147,6 +147,7 @@ type run struct {
 	listener int           // whom the filter asks; 0: nobody
 	answered chan struct{} // closed when nobody answers any more; nil: nobody does so apart
 	unheard  bool          // that did not come to its end: what follows is not to be read
+	over     atomic.Bool   // the caller is told of nothing more
 	late     chan []byte   // of a read of memory that has not come back; nil: none
 	denied   denial.Log
 	flood    flood

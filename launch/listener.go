@@ -91,6 +91,7 @@ func (r *run) silent() bool {
 	case <-r.answered:
 		return true
 	case <-time.After(lastAnswer):
+		r.over.Store(true)
 		return false
 	}
 }
@@ -147,7 +148,7 @@ func (r *run) answer() {
 	} else {
 		_ = sys.AnswerNotification(r.listener, n.ID, unix.Errno(verdict&unix.SECCOMP_RET_DATA))
 	}
-	if first && r.opt.Denied != nil {
+	if first && r.opt.Denied != nil && !r.over.Load() {
 		r.opt.Denied(d)
 	}
 }
@@ -162,7 +163,8 @@ type flood struct {
 }
 
 // At most that many calls in that time are heard: at some microseconds each, a
-// fraction of one processor.
+// fraction of one processor. With --trace-denials a call takes ten times that, and
+// the thread that answers them can be busy all the time: it is one processor's at most.
 const (
 	floodWindow = 100 * time.Millisecond
 	floodCalls  = 4000
@@ -213,9 +215,12 @@ func (f *flood) count() {
 	}
 }
 
-// signalTime is how long SIGSYS may take to end a process: all that there is to do
-// was done when the call came back.
-const signalTime = 10 * time.Millisecond
+// signalTime is how long it may take until a process has SIGSYS that ends it, and
+// busyTime that of one that does not come to run.
+const (
+	signalTime = 10 * time.Millisecond
+	busyTime   = 100 * time.Millisecond
+)
 
 // end ends the process of a thread as the policy's own answer would
 // (SECCOMP_RET_KILL_PROCESS, seccomp(2)): by SIGSYS, which nothing can stop there.
@@ -239,9 +244,14 @@ func (r *run) end(n *sys.Notification) {
 	}
 	_ = sys.PidfdSendSignal(pidfd, sig)
 	_ = sys.AnswerNotification(r.listener, n.ID, unix.ENOSYS)
-	if sig == unix.SIGSYS && !sys.PollShort(pidfd, signalTime) {
-		if now, _ := sys.ReadFile("/proc/" + strconv.Itoa(int(n.Pid)) + "/status"); field(now, "CoreDumping") != "1" {
+	for end := time.Now().Add(busyTime); sig == unix.SIGSYS && !sys.PollShort(pidfd, signalTime); {
+		now, _ := sys.ReadFile("/proc/" + strconv.Itoa(int(n.Pid)) + "/status")
+		if field(now, "CoreDumping") == "1" {
+			break
+		}
+		if !waits(now, unix.SIGSYS) || time.Now().After(end) {
 			_ = sys.PidfdSendSignal(pidfd, unix.SIGKILL)
+			break
 		}
 	}
 	r.ended = r.ended || inside(status) == r.plan.Payload
@@ -256,6 +266,13 @@ func ends(status string, sig unix.Signal) bool {
 	}
 	ids := strings.Fields(field(status, "NStgid"))
 	return len(ids) > 0 && ids[len(ids)-1] != "1" && field(status, "TracerPid") == "0"
+}
+
+// waits reports whether a signal has been sent to the process that has a status, and no
+// thread of it has run since: proc(5).
+func waits(status string, sig unix.Signal) bool {
+	mask, err := strconv.ParseUint(field(status, "ShdPnd"), 16, 64)
+	return err == nil && mask&(1<<(sig-1)) != 0
 }
 
 // pidfdOf opens the process of a thread that waits for an answer: -1 where it has

@@ -100,7 +100,7 @@ func (r *run) result() (res Result, err error) {
 	}
 	info := (*siginfo)(addr(r.prog.ops[wait].args[2]))
 	usage := (*unix.Rusage)(addr(r.prog.ops[wait].args[4]))
-	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero()
+	res.Left, res.Killed = r.left, !r.giveUpAt.IsZero() && r.word == 0
 	res.Cgroup, res.HasCgroup = r.cgroupUsage()
 	res.Largest, res.Shmem = r.largestSeen, r.shmemSeen
 	res.Full, res.Zombies, res.Deaf = full(r.inSight(lastAnswer)), r.zombie, r.deaf

@@ -34,6 +34,9 @@ type terminal struct {
 	asked   atomic.Bool // somebody has typed ^C
 }
 
+// quitTime is how long who copies what is typed may take to hear that all has ended.
+const quitTime = time.Second
+
 // drainTime is how long the last output may take. Nobody writes any more, so it
 // is the time that a slow reader has for 64 KiB at most.
 const drainTime = 10 * time.Second
@@ -55,6 +58,9 @@ func (r *run) takeTerminal(i int, s plan.ReceiveFD) error {
 		return r.otherError(i, err)
 	}
 	r.owned = append(r.owned, t.quit)
+	if err := sys.SetNonblock(fd); err != nil { // whom nobody reads is not to hold up the end
+		return r.otherError(i, err)
+	}
 	r.tty = t
 	if t.keys >= 0 {
 		t.copying.Add(1)
@@ -165,7 +171,7 @@ func (t *terminal) typed(in int, keys bool) {
 		if keys && t.interrupts(buf[:n]) {
 			t.tell(&t.asked)
 		}
-		if sys.WriteAll(t.master, buf[:n]) != nil {
+		if !sys.WriteUntil(t.master, buf[:n], t.quit) {
 			return
 		}
 	}
@@ -226,7 +232,7 @@ func (t *terminal) endOfInput(within bool) {
 	if !within {
 		end = end[:1]
 	}
-	_ = sys.WriteAll(t.master, end)
+	sys.WriteUntil(t.master, end, t.quit)
 }
 
 // shown copies what the payload writes until no process has the other side, for
@@ -251,10 +257,9 @@ func (t *terminal) shown() {
 
 // end waits for the last output.
 func (t *terminal) end() {
-	limit := time.After(drainTime)
 	select {
 	case <-t.drained:
-	case <-limit:
+	case <-time.After(drainTime):
 	}
 	_ = sys.WriteEventfd(t.quit)
 	done := make(chan struct{})
@@ -264,7 +269,7 @@ func (t *terminal) end() {
 	}()
 	select {
 	case <-done:
-	case <-limit:
+	case <-time.After(quitTime):
 	}
 }
 

@@ -128,9 +128,16 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 			return
 		}
 	}
+	if t.executing(tid) {
+		goOn()
+		return
+	}
 	p := traced{call: call, tid: tid, then: tid, notification: *n}
 	if call.Executes() {
-		p.then = leader(tid)
+		if p.then = leader(tid); p.then == 0 { // there is no descriptor to read it by
+			goOn()
+			return
+		}
 	}
 	if call.Misleads() || call.Name() == "connect" {
 		p.f = described(call, tid, read)
@@ -143,12 +150,25 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		// Whoever had this id before has gone.
 		t.pending = slices.DeleteFunc(t.pending, func(p traced) bool { return p.tid == tid })
 		t.pending, t.idle = append(t.pending, p), shortestIdle
+	case !sys.NotificationValid(r.listener, n.ID): // it has been killed, which is EPERM too
 	case errors.Is(err, unix.EPERM) && !r.execed: // it is undumpable until its first execve
 		r.execed = true
 	case errors.Is(err, unix.EPERM):
 		t.blind = err // a debugger inside has it, or Yama lets nobody trace
 	}
 	goOn()
+}
+
+// executing reports whether another thread of a thread's process is in an execve(2) that
+// is waited for. That one holds what ptrace(2) would wait for until all the others have
+// ended (cred_guard_mutex; fs/exec.c:de_thread), and those that are traced end for it
+// only when this thread has asked for them.
+func (t *tracer) executing(tid int) bool {
+	if !slices.ContainsFunc(t.pending, func(p traced) bool { return p.call.Executes() && p.tid != tid }) {
+		return false
+	}
+	pid := leader(tid)
+	return slices.ContainsFunc(t.pending, func(p traced) bool { return p.call.Executes() && p.tid != tid && p.then == pid })
 }
 
 // described reads what a call of a thread's names. It waits, or has stopped.
@@ -294,6 +314,9 @@ func (r *run) failed(f *Failure, tid int) {
 	}
 	f.Count, f.At, f.Pid = 1, time.Since(r.began), tid
 	f.Process = process(tid)
+	if r.over.Load() {
+		return
+	}
 	if keep := r.opt.Failed != nil && r.opt.Failed(f); !keep && f.Errno == 0 {
 		return
 	}

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -111,9 +112,13 @@ func ReadMemory(pid int, address uint64, n int) []byte {
 }
 
 // Present reads /proc/PID/pagemap: how many of n bytes at an address are in memory, up
-// to the first that are not, so that reading them waits for no file system.
+// to the first that are not, so that reading them waits for no file system. The file is
+// its user's alone, so that it is 0 for a process of another one's.
 func Present(pid int, address uint64, n int) int {
 	const page, present = 4096, 1 << 63
+	if n <= 0 || address > math.MaxUint64-uint64(n) {
+		return 0
+	}
 	fd, err := Openat(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/pagemap", unix.O_RDONLY, 0)
 	if err != nil {
 		return 0

@@ -129,6 +129,9 @@ func Directed(fd, mode int) bool {
 	return err == nil && (has == unix.O_RDWR || has == mode)
 }
 
+// SetNonblock calls fcntl(2) F_SETFL O_NONBLOCK.
+func SetNonblock(fd int) error { return os.NewSyscallError("fcntl", unix.SetNonblock(fd, true)) }
+
 // Read calls read(2). Where a descriptor that does not block has nothing, it
 // waits.
 func Read(fd int, buf []byte) (int, error) {
@@ -161,6 +164,27 @@ func WriteAll(fd int, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// WriteUntil calls write(2) until all of data is written to a descriptor that does not
+// block, or there is something to read from quit, for which it returns false.
+func WriteUntil(fd int, data []byte, quit int) bool {
+	for len(data) > 0 {
+		n, err := unix.Write(fd, data)
+		switch err {
+		case nil:
+			data = data[n:]
+		case unix.EINTR:
+		case unix.EAGAIN:
+			fds := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}, {Fd: int32(quit), Events: unix.POLLIN}}
+			if _, err := unix.Ppoll(fds[:], nil, nil); err != nil && err != unix.EINTR || fds[1].Revents != 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // WriteWithin calls write(2) when there is room for data that no pipe divides

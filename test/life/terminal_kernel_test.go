@@ -1,8 +1,10 @@
 package life
 
 import (
+	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -418,6 +420,27 @@ func TestKernelMuchOutput(t *testing.T) {
 		}
 	}
 }
+
+// TestKernelNobodyReads: what is piped into a terminal that nobody reads does not hold
+// up the end.
+func TestKernelNobodyReads(t *testing.T) {
+	kerneltest.Begin(t)
+	cmd := kerneltest.Command(t, "-q", "--tty", "always", "sleep", "0.3")
+	cmd.Stdin = endless{}
+	cmd.WaitDelay = time.Second
+	began := time.Now()
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// endless is a file of lines without an end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return copy(b, strings.Repeat("y\n", len(b)/2+1)), nil }
 
 // TestKernelAlways: --tty always where there is no terminal at all.
 func TestKernelAlways(t *testing.T) {

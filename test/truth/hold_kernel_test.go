@@ -91,6 +91,31 @@ func TestKernelTracedKilled(t *testing.T) {
 	}
 }
 
+// TestKernelTracedThreads: an execve(2) ends the threads of its process, of which one is
+// looked at, and another about to be.
+func TestKernelTracedThreads(t *testing.T) {
+	start(t)
+	self := kerneltest.Self(t)
+	script := fmt.Sprintf(`for i in $(seq %d); do "$0" "$@" || exit 1; done; echo through`, kerneltest.Often(50, 300))
+	began := time.Now()
+	got := kerneltest.Run(t, "-q", "--trace-denials", "--ro", self, "sh", "-c", script, self, kerneltest.VictimWord, "exec-busy", "/bin/true")
+	if got.Stdout != "through\n" || got.Code != 0 {
+		t.Errorf("%+v after %v", got, time.Since(began))
+	}
+}
+
+// TestKernelTracedNowhere: an address is the payload's word for it.
+func TestKernelTracedNowhere(t *testing.T) {
+	start(t)
+	kerneltest.EachID(t, func(t *testing.T, id string) {
+		for _, options := range [][]string{{"--id", id}, {"--id", id, "--trace-denials"}} {
+			if got := run(t, options, "nowhere"); got.Stdout != "through\n" || strings.Contains(got.Stderr, "panic") {
+				t.Errorf("%q: %+v", options, got)
+			}
+		}
+	})
+}
+
 // TestKernelTracedSend: a call that is looked at does what it does otherwise.
 func TestKernelTracedSend(t *testing.T) {
 	start(t)

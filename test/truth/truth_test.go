@@ -44,6 +44,20 @@ func victim(act string, args []string) int {
 		fmt.Println(syscall.Exec(args[0], args, os.Environ()))
 	case "exec-thread": // COMMAND..., by another thread than the first
 		fmt.Println(execByThread(args))
+	case "exec-busy": // COMMAND..., while two threads make calls
+		for range 2 {
+			go func() {
+				runtime.LockOSThread()
+				for {
+					_ = unix.Access("/nowhere", 0)
+				}
+			}()
+		}
+		time.Sleep(3 * time.Millisecond)
+		fmt.Println(syscall.Exec(args[0], args, os.Environ()))
+	case "nowhere": // calls with arguments where no memory is
+		nowhere()
+		fmt.Println("through")
 	case "send": // as much as no buffer has room for
 		fmt.Println(sendMuch())
 	case "connect-limited": // to who accepts nobody, with a limit to that
