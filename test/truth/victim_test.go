@@ -49,9 +49,16 @@ func execByThread(args []string) error {
 func nowhere() {
 	const top = ^uintptr(0)
 	for _, c := range [][4]uintptr{
-		{unix.SYS_WRITE, 2, 0, 0}, {unix.SYS_WRITE, 2, 0x1000, 0}, {unix.SYS_WRITE, 2, top, 0}, {unix.SYS_WRITE, 2, top - 5, 4096},
-		{unix.SYS_FACCESSAT, top - 99, top, 0}, {unix.SYS_FACCESSAT, top - 99, 0, 0}, {unix.SYS_FACCESSAT, top - 99, 1 << 47, 0},
-		{unix.SYS_CONNECT, 0, 0x4000, 0}, {unix.SYS_CONNECT, 0, top, top}, {unix.SYS_BIND, 0, 0x4000, top >> 1},
+		{unix.SYS_WRITE, 2, 0, 0},
+		{unix.SYS_WRITE, 2, 0x1000, 0},
+		{unix.SYS_WRITE, 2, top, 0},
+		{unix.SYS_WRITE, 2, top - 5, 4096},
+		{unix.SYS_FACCESSAT, top - 99, top, 0},
+		{unix.SYS_FACCESSAT, top - 99, 0, 0},
+		{unix.SYS_FACCESSAT, top - 99, 1 << 47, 0},
+		{unix.SYS_CONNECT, 0, 0x4000, 0},
+		{unix.SYS_CONNECT, 0, top, top},
+		{unix.SYS_BIND, 0, 0x4000, top >> 1},
 	} {
 		_, _, _ = syscall.RawSyscall6(c[0], c[1], c[2], c[3], 0, 0, 0)
 	}
