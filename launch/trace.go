@@ -38,8 +38,10 @@ type Failure struct {
 	// Idle is for Options.Failed to set: of a failure that says nothing, which makes
 	// room for others.
 	Idle bool
-	last mark
-	key  string // of it in tracer.index
+	// Verdict is for Options.Failed too: what it has found, for as long as this is kept.
+	Verdict any
+	last    mark
+	key     string // of it in tracer.index
 }
 
 // mostFailures is how many kinds of failures are kept.

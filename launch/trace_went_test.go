@@ -2,6 +2,7 @@ package launch
 
 import (
 	"runtime"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -24,5 +25,16 @@ func TestLivesBounded(t *testing.T) {
 	l := &r.traced.lives
 	if len(r.denied.Denials) > 0 || len(l.denied) > 0 || len(l.of) > mostLives {
 		t.Errorf("%d denials, %d moments, %d lives", len(r.denied.Denials), len(l.denied), len(l.of))
+	}
+}
+
+// TestFailuresBounded: neither does it with the calls that fail for nothing.
+func TestFailuresBounded(t *testing.T) {
+	r := &run{opt: Options{Failed: func(f *Failure) bool { f.Idle = true; return true }}}
+	for i := range 10_000 {
+		r.failed(&Failure{Call: denial.Call{NR: unix.SYS_STATX, Arch: denial.AuditArch(runtime.GOARCH)}, Paths: []string{"/sys/" + strconv.Itoa(i)}, Errno: unix.ENOENT}, 1)
+	}
+	if tr := &r.traced; len(tr.failures) != mostFailures || len(tr.index) != mostFailures || tr.others != 10_000-mostFailures {
+		t.Errorf("%d failures, %d of the index, %d others", len(tr.failures), len(tr.index), tr.others)
 	}
 }

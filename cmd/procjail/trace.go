@@ -20,8 +20,23 @@ import (
 // met are the walls that the payload's calls have met, for --trace-denials.
 type met struct {
 	failed   func(*launch.Failure) bool // nil: nobody asked
-	walls    map[*launch.Failure]wall.Met
 	messages []message
+	judged   bool // the verdicts are complete
+}
+
+// verdict is kept with its failure, so that it goes when that makes room for others:
+// a payload may fail as often as it likes.
+type verdict struct {
+	wall.Met
+	wentOn bool // after the run
+	rank   int  // after the run
+}
+
+func verdictOf(f *launch.Failure) *verdict {
+	if v, ok := f.Verdict.(*verdict); ok {
+		return v
+	}
+	return &verdict{rank: saysNothing}
 }
 
 // message is what a process wrote to standard error.
@@ -43,7 +58,6 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	if !o.trace {
 		return m
 	}
-	m.walls = make(map[*launch.Failure]wall.Met)
 	restricted := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { _, ok := e.Step.(plan.LandlockRestrictSelf); return ok })
 	withheld := withheld(p)
 	m.failed = func(f *launch.Failure) bool {
@@ -58,9 +72,7 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 			return false
 		}
 		f.Idle = found.Wall == wall.None || found.Expected
-		if found.Wall != wall.None {
-			m.walls[f] = found
-		}
+		f.Verdict = &verdict{Met: found}
 		if o.verbose && found.Wall != wall.None {
 			say("failed", failure(f, found))
 		}
@@ -98,7 +110,7 @@ const muchElse = 100
 // and says nothing; and a network that is not there for who speaks of that, or of
 // nothing.
 func (m *met) wentOn(f *launch.Failure) bool {
-	found := m.walls[f]
+	found := verdictOf(f).Met
 	spoke, ofIt := false, false
 	for _, s := range m.messages {
 		spoke = spoke || s.pid == f.Process.PID
@@ -157,24 +169,35 @@ func failure(f *launch.Failure, found wall.Met) string {
 	return text
 }
 
+// judge completes the verdicts, once: it reads all the messages for each failure.
+func (m *met) judge(res launch.Result) {
+	if m.judged {
+		return
+	}
+	m.judged = true
+	for _, f := range res.Failed {
+		verdictOf(f).wentOn = m.wentOn(f)
+	}
+	for _, f := range res.Failed {
+		verdictOf(f).rank = rank(f, res.Failed)
+	}
+}
+
 // telling are the failures that met a wall, the last first; then those that would
 // have come without one, and why is known; then what programs go on without, and
 // what says nothing.
 func (m *met) telling(res launch.Result) []*launch.Failure {
+	m.judge(res)
 	list := slices.Clone(res.Failed)
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b *launch.Failure) int { return m.rank(a) - m.rank(b) })
+	slices.SortStableFunc(list, func(a, b *launch.Failure) int { return verdictOf(a).rank - verdictOf(b).rank })
 	return list
 }
 
 // explains reports whether a failure met a wall, or is known to be the program's own.
 func (m *met) explains(res launch.Result) bool {
-	for _, f := range res.Failed {
-		if m.rank(f) < didWithout {
-			return true
-		}
-	}
-	return false
+	m.judge(res)
+	return slices.ContainsFunc(res.Failed, func(f *launch.Failure) bool { return verdictOf(f).rank < didWithout })
 }
 
 // Of these no line is worth saying.
@@ -183,15 +206,15 @@ const (
 	saysNothing
 )
 
-func (m *met) rank(f *launch.Failure) int {
-	switch found := m.walls[f]; {
+func rank(f *launch.Failure, all []*launch.Failure) int {
+	switch found := verdictOf(f); {
 	case found.Wall == wall.None:
 		return saysNothing
-	case found.Expected, m.wentOn(f):
+	case found.Expected, found.wentOn:
 		return didWithout
 	case found.Wall == wall.Program:
 		return 2
-	case f.Data != "", m.follows(f): // the program's words, not the kernel's
+	case f.Data != "", follows(f, all): // the program's words, not the kernel's
 		return 1
 	}
 	return 0
@@ -199,13 +222,11 @@ func (m *met) rank(f *launch.Failure) int {
 
 // follows reports whether a process met a wall after it had gained no privilege, which
 // its program relies on.
-func (m *met) follows(f *launch.Failure) bool {
-	for of, found := range m.walls {
-		if found.Wall == wall.Privilege && of != f && of.Process.PID == f.Process.PID && of.At <= f.At && !m.wentOn(of) {
-			return true
-		}
-	}
-	return false
+func follows(f *launch.Failure, all []*launch.Failure) bool {
+	return slices.ContainsFunc(all, func(of *launch.Failure) bool {
+		found := verdictOf(of)
+		return found.Wall == wall.Privilege && of != f && of.Process.PID == f.Process.PID && of.At <= f.At && !found.wentOn
+	})
 }
 
 // say tells, when the payload failed, which walls it met.
@@ -216,14 +237,14 @@ func (m *met) say(res launch.Result) {
 	said := make(map[string]bool)
 	more := 0
 	for _, f := range m.telling(res) {
-		found := m.walls[f]
+		found := verdictOf(f)
 		switch {
-		case m.rank(f) >= didWithout || said[found.Text]:
+		case found.rank >= didWithout || said[found.Text]:
 		case len(said) == shownFailures:
 			more++
 		default:
 			said[found.Text] = true
-			say("failed", failure(f, found))
+			say("failed", failure(f, found.Met))
 			if found.Remedy != "" {
 				say("remedy", found.Remedy)
 			}
@@ -290,13 +311,13 @@ func (m *met) report(res launch.Result) *report.Failures {
 		r.Why = res.Blind.Error()
 	}
 	for _, f := range m.telling(res) {
-		found, errno := m.walls[f], ""
+		found, errno := verdictOf(f), ""
 		if f.Errno != 0 {
 			errno = plan.Errno(f.Errno).String()
 		}
 		r.Calls = append(r.Calls, report.FailedCall{
 			Syscall: f.Call.Name(), Call: f.Text, Paths: f.Paths, Errno: errno,
-			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected, WentOn: m.wentOn(f),
+			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected, WentOn: found.wentOn,
 			Count: f.Count, Process: f.Process.PID, Name: f.Process.Name, At: f.At.Seconds(),
 		})
 	}
