@@ -115,7 +115,9 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 			goOn()
 			return
 		}
-		r.failed(&Failure{Call: call, Text: call.Text(read), Data: call.Data(read)}, tid)
+		if !unheard(t.lives.leader(tid), call) {
+			r.failed(written(call, read), tid)
+		}
 		goOn()
 		return
 	case "sendto":
@@ -151,6 +153,21 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 		t.blind = err // a debugger inside has it, or Yama lets nobody trace
 	}
 	goOn()
+}
+
+// written is what is written to standard error. Its Text has none of that: it is the
+// payload's to say where, and may be a secret.
+func written(call denial.Call, read denial.Memory) *Failure {
+	text := "write(" + strconv.Itoa(int(int32(call.Args[0]))) + ", ..., " + strconv.FormatUint(call.Args[2], 10) + ")"
+	return &Failure{Call: call, Text: text, Data: call.Data(read)}
+}
+
+// unheard reports whether a program writes to /dev/null, and is not to be heard, other
+// than procjail itself.
+func unheard(pid int, call denial.Call) bool {
+	null := func(st sys.Stat, err error) bool { return err == nil && st.IsDevice() && st.Rdev == unix.Mkdev(1, 3) } // null(4)
+	_, st, err := sys.DescriptorOf(pid, int(int32(call.Args[0])))
+	return null(st, err) && !null(sys.StatFD(2))
 }
 
 // described reads what a call of a thread's names. It waits, or has stopped.
@@ -274,8 +291,10 @@ func (r *run) failed(f *Failure, tid int) {
 	t := &r.traced
 	key := f.Call.Name() + " " + strings.Join(f.Paths, " ") + " " + strconv.Itoa(int(f.Errno)) + f.Address
 	switch f.Call.Name() { // the others differ in pointers
-	case "open", "openat", "socket", "write":
+	case "open", "openat", "socket":
 		key += f.Text
+	case "write":
+		key += f.Data
 	}
 	if old := t.index[key]; old != nil {
 		old.Count++
