@@ -314,34 +314,3 @@ func TestExpected(t *testing.T) {
 		}
 	}
 }
-
-// TestSpeaks: a message speaks of a failure by its path or by its errno, and of
-// privilege only by a word for that.
-func TestSpeaks(t *testing.T) {
-	key := wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/srv/app/key.pem"}}
-	mount := wall.Failure{Call: "execve", Paths: []string{"/usr/bin/mount"}}
-	lookup := wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:53"}
-	for _, c := range []struct {
-		f    wall.Failure
-		kind wall.Kind
-		text string
-		want bool
-	}{
-		{key, wall.NotShown, "cannot read /srv/app/KEY.pem", true},
-		{key, wall.NotShown, "key.pem is missing", true},
-		{key, wall.NotShown, "open: No such file or directory", true},
-		{key, wall.NotShown, "/etc/other: no such file or directory", false},
-		{lookup, wall.Network, "curl: (6) Could not resolve host: example.com", true},
-		{lookup, wall.Network, "cannot open https://example.com/x", true},
-		{lookup, wall.Network, "Unknown command: \"x\"", false},
-		{key, wall.NotShown, "usage: app", false},
-		{mount, wall.Privilege, "mount: must be superuser, effective uid 1000", true},
-		{mount, wall.Privilege, "mount: you are not root", true},
-		{mount, wall.Privilege, "mount: bad usage", false},
-		{mount, wall.Privilege, "tmpfs on /tmp type tmpfs (rw,nosuid,nodev,uid=1000)", false},
-	} {
-		if got := wall.Speaks(c.f, wall.Met{Wall: c.kind}, c.text); got != c.want {
-			t.Errorf("%q of %v: %v, want %v", c.text, c.f.Paths, got, c.want)
-		}
-	}
-}

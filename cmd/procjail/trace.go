@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/report"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 	"github.com/Emmanuel326/procjail/wall"
 )
 
@@ -39,10 +41,10 @@ func verdictOf(f *launch.Failure) *verdict {
 	return &verdict{rank: saysNothing}
 }
 
-// message is what a process wrote to standard error.
+// message is what a process wrote to standard error, and when.
 type message struct {
-	pid  int // inside
-	text string
+	wall.Message
+	at time.Duration // the last of it
 }
 
 // mostMessages are kept, the last.
@@ -66,7 +68,7 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		asked.Withheld = withheld
 		found := wall.Of(asked, view)
 		if f.Data != "" {
-			m.hear(f.Process.PID, f.Data)
+			m.hear(f.Process, f.Data, f.At)
 		}
 		if found.Wall == wall.None && f.Errno == 0 {
 			return false
@@ -82,15 +84,16 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 }
 
 // hear keeps what a process writes to standard error: some write it letter by letter.
-func (m *met) hear(pid int, text string) {
+func (m *met) hear(by denial.Process, text string, at time.Duration) {
 	const longest = 4096
 	if n := len(m.messages); n > 0 {
-		if last := &m.messages[n-1]; last.pid == pid && !strings.HasSuffix(last.text, "\n") && len(last.text) < longest {
-			last.text += text
+		if last := &m.messages[n-1]; last.PID == by.PID && !strings.HasSuffix(last.Text, "\n") && len(last.Text) < longest {
+			last.Text += text
+			last.at = at
 			return
 		}
 	}
-	m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{pid, text})
+	m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{wall.Message{PID: by.PID, Name: by.Name, Text: text}, at})
 }
 
 // asked is what package wall is asked about.
@@ -108,23 +111,39 @@ const muchElse = 100
 // reason. Programs look for many files that need not be there: one that is not shown
 // is the reason for who then gives up and speaks of it, or who would have opened it
 // and says nothing; and a network that is not there for who speaks of that, or of
-// nothing.
-func (m *met) wentOn(f *launch.Failure) bool {
-	found := verdictOf(f).Met
-	spoke, ofIt := false, false
+// nothing. What could not be written is the reason for who does not speak of other
+// things. A process that began later and has something else to say has a reason of its
+// own; one that began earlier may speak for who failed.
+func (m *met) wentOn(f *launch.Failure, all []*launch.Failure) bool {
+	found, of := verdictOf(f).Met, asked(f)
+	switch found.Wall {
+	case wall.NotShown, wall.Network, wall.ReadOnly, wall.Mode, wall.Privilege:
+	default:
+		return f.EndedWell && f.Call.Name() != "mount" // whom that harms is another
+	}
+	spoke, later, ofIt := false, false, false
 	for _, s := range m.messages {
-		spoke = spoke || s.pid == f.Process.PID
-		ofIt = ofIt || wall.Speaks(asked(f), found, s.text)
+		spoke = spoke || s.PID == f.Process.PID
+		later = later || s.PID > f.Process.PID && s.at > f.At
+		ofIt = ofIt || wall.Speaks(of, found, s.Message) || wall.Unnamed(f.Errno, s.Message) && lastOf(f, s, all)
 	}
 	switch found.Wall {
 	case wall.NotShown:
-		return f.EndedWell || f.After >= muchElse || (spoke || asked(f).Asks()) && !ofIt
+		return f.EndedWell || f.After >= muchElse || (spoke || later || of.Asks()) && !ofIt
 	case wall.Network: // programs look for a newer version of themselves
-		return f.EndedWell || spoke && !ofIt
+		return f.EndedWell || (spoke || later) && !ofIt
 	case wall.Privilege:
 		return f.EndedWell && !ofIt
 	}
-	return f.EndedWell && f.Call.Name() != "mount" // whom that harms is another
+	return f.EndedWell || spoke && !ofIt
+}
+
+// lastOf reports whether a failure is the last with its errno of the process that wrote
+// a message, before that. What programs look for by rule does not count.
+func lastOf(f *launch.Failure, s message, all []*launch.Failure) bool {
+	return s.PID == f.Process.PID && f.At <= s.at && !slices.ContainsFunc(all, func(other *launch.Failure) bool {
+		return other.Process.PID == s.PID && other.Errno == f.Errno && other.At > f.At && other.At <= s.at && !verdictOf(other).Expected
+	})
 }
 
 // withheld are the names of the variables that this process has and the payload does
@@ -176,11 +195,25 @@ func (m *met) judge(res launch.Result) {
 	}
 	m.judged = true
 	for _, f := range res.Failed {
-		verdictOf(f).wentOn = m.wentOn(f)
+		verdictOf(f).wentOn = m.wentOn(f, res.Failed)
+	}
+	for _, f := range res.Failed {
+		if f.Data != "" && explainedBefore(f, res.Failed) {
+			verdictOf(f).Met = wall.Met{}
+		}
 	}
 	for _, f := range res.Failed {
 		verdictOf(f).rank = rank(f, res.Failed)
 	}
+}
+
+// explainedBefore reports whether a call of the process that writes a message has met a
+// wall: its words are about that.
+func explainedBefore(f *launch.Failure, all []*launch.Failure) bool {
+	return slices.ContainsFunc(all, func(of *launch.Failure) bool {
+		found := verdictOf(of)
+		return of.Data == "" && of.Process.PID == f.Process.PID && of.At <= f.At && found.Wall != wall.None && found.Wall != wall.Unknown && !found.Expected && !found.wentOn
+	})
 }
 
 // telling are the failures that met a wall, the last first; then those that would
