@@ -72,6 +72,7 @@ func TestSpeaks(t *testing.T) {
 		{key, wall.NotShown, 4, "key.pem is missing", true},
 		{key, wall.NotShown, 3, "cannot read app/key.pem", true},
 		{key, wall.NotShown, 3, "cannot read ../app/key.pem", true},
+		{key, wall.NotShown, 3, "nobody listens on unix:///srv/app/key.pem. Is it there?", true},
 		{key, wall.NotShown, 3, "cannot read /srv/app/key.pem.bak", false},
 		{key, wall.NotShown, 3, "cannot read other/key.pem", false},
 		{key, wall.NotShown, 3, "monkey.pem is missing", false},

@@ -83,10 +83,11 @@ func names(line, p string, errno unix.Errno) bool {
 			start, quoted = i+size, strings.ContainsRune(quotes, r)
 		}
 		written := line[start:to]
-		for _, up := range []string{"./", "../"} {
-			for strings.HasPrefix(written, up) {
-				written = written[len(up):]
-			}
+		if strings.HasPrefix(written, "//") { // of unix:///path
+			written = "/" + strings.TrimLeft(written, "/")
+		}
+		for strings.HasPrefix(written, "./") || strings.HasPrefix(written, "../") {
+			_, written, _ = strings.Cut(written, "/")
 		}
 		switch {
 		case to < len(line) && isOfName(line[to]), to+1 < len(line) && line[to] == '.' && isOfName(line[to+1]):
