@@ -47,7 +47,7 @@ type Options struct {
 	// Trace is whether the calls that the policy allows and the plan's filter asks
 	// about are looked at, as they are where Spec.Denials is DenialsTrace. Failed is
 	// called with the first of each kind that fails, and with each other one, with the
-	// errno 0: those for which it returns true are kept as well. It may set Idle. May be nil.
+	// errno 0: those for which it returns true are kept as well. It may set Idle and Verdict. May be nil.
 	Trace  bool
 	Failed func(*Failure) (keep bool)
 	// UserNamespaces is how many the jail may make, for who traces: a clone(2) that

@@ -38,8 +38,10 @@ type Failure struct {
 	// Idle is for Options.Failed to set: of a failure that says nothing, which makes
 	// room for others.
 	Idle bool
-	last mark
-	key  string // of it in tracer.index
+	// Verdict is for Options.Failed too: what it has found, for as long as this is kept.
+	Verdict any
+	last    mark
+	key     string // of it in tracer.index
 }
 
 // mostFailures is how many kinds of failures are kept.
@@ -113,7 +115,9 @@ func (r *run) trace(n *sys.Notification, call denial.Call, read denial.Memory) {
 			goOn()
 			return
 		}
-		r.failed(&Failure{Call: call, Text: call.Text(read), Data: call.Data(read)}, tid)
+		if !unheard(t.lives.leader(tid), call) {
+			r.failed(written(call, read), tid)
+		}
 		goOn()
 		return
 	case "sendto":
@@ -169,6 +173,21 @@ func (t *tracer) executing(tid int) bool {
 	}
 	pid := leader(tid)
 	return slices.ContainsFunc(t.pending, func(p traced) bool { return p.call.Executes() && p.tid != tid && p.then == pid })
+}
+
+// written is what is written to standard error. Its Text has none of that: it is the
+// payload's to say where, and may be a secret.
+func written(call denial.Call, read denial.Memory) *Failure {
+	text := "write(" + strconv.Itoa(int(int32(call.Args[0]))) + ", ..., " + strconv.FormatUint(call.Args[2], 10) + ")"
+	return &Failure{Call: call, Text: text, Data: call.Data(read)}
+}
+
+// unheard reports whether a program writes to /dev/null, and is not to be heard, other
+// than procjail itself.
+func unheard(pid int, call denial.Call) bool {
+	null := func(st sys.Stat, err error) bool { return err == nil && st.IsDevice() && st.Rdev == unix.Mkdev(1, 3) } // null(4)
+	_, st, err := sys.DescriptorOf(pid, int(int32(call.Args[0])))
+	return null(st, err) && !null(sys.StatFD(2))
 }
 
 // described reads what a call of a thread's names. It waits, or has stopped.
@@ -292,8 +311,10 @@ func (r *run) failed(f *Failure, tid int) {
 	t := &r.traced
 	key := f.Call.Name() + " " + strings.Join(f.Paths, " ") + " " + strconv.Itoa(int(f.Errno)) + f.Address
 	switch f.Call.Name() { // the others differ in pointers
-	case "open", "openat", "socket", "write":
+	case "open", "openat", "socket":
 		key += f.Text
+	case "write":
+		key += f.Data
 	}
 	if old := t.index[key]; old != nil {
 		old.Count++

@@ -1,17 +1,19 @@
 package wall
 
 import (
-	"path"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // message is for what a program writes to standard error: where that has the words for
-// something that the jail is known to withhold, and of which no call tells.
+// something that the jail is known to withhold, and of which no call tells. One word is
+// not enough: programs print names and paths for many reasons.
 func message(f Failure, v View) Met {
 	var named, locale, display []string
 	for _, name := range f.Withheld {
-		if len(name) > 2 && slices.Contains(wordsOf(f.Data), name) {
+		if len(name) > 2 && misses(f.Data, name) {
 			named = append(named, name)
 		}
 		if name == "LANG" || strings.HasPrefix(name, "LC_") {
@@ -21,14 +23,15 @@ func message(f Failure, v View) Met {
 			display = append(display, name)
 		}
 	}
+	text := strings.ToLower(f.Data)
 	switch {
 	case len(named) > 0:
 		return withheld("it names ", named)
-	case len(locale) > 0 && hasWord(f.Data, "locale"):
+	case len(locale) > 0 && hasAny(text, ofLocale):
 		return withheld("it speaks of the locale, and that is in ", locale)
-	case len(display) > 0 && wantsDisplay(strings.ToLower(f.Data)):
+	case len(display) > 0 && hasAny(text, ofDisplay):
 		return withheld("it has no display, and that is in ", display)
-	case hasWord(f.Data, "own", "owns", "owned", "owner", "ownership"):
+	case hasWord(text, "owned", "owner", "ownership") && !hasAny(text, ofCall):
 		for _, p := range pathsOf(f.Data) {
 			p = strings.TrimRight(p, ".!?")
 			in := v.Inside(p)
@@ -51,57 +54,43 @@ func message(f Failure, v View) Met {
 	return Met{}
 }
 
-// wantsDisplay looks for what the libraries of X11 and Wayland say.
-func wantsDisplay(text string) bool {
-	return slices.ContainsFunc([]string{"open display", "open x display", "connect to display", "to wayland display"}, func(s string) bool { return strings.Contains(text, s) })
-}
+var (
+	// ofLocale is what programs say in whose locale they cannot go on: perl, Python and
+	// those that name the one they are in.
+	ofLocale = []string{"setting locale", "set locale", "set the locale", "setlocale", "locale setting", "locale c\n", "locale c ", "locale c:", "locale \"c\"", "c locale", "locale posix", "posix locale"}
+	// ofDisplay is what the libraries of X11 and Wayland say.
+	ofDisplay = []string{"open display", "open x display", "connect to display", "to wayland display"}
+	// ofCall is said of a chown(2), which is looked at itself, or of another call that failed.
+	ofCall = []string{
+		"changing ownership", "change owner", "set owner", unix.EPERM.Error(), unix.EACCES.Error(), unix.EROFS.Error(), unix.EINVAL.Error(), unix.ENOENT.Error(),
+	}
+)
 
-// Speaks reports whether a program's message speaks of a failure: by a path, by the end
-// of one, or by what strerror(3) says of the errno and no path; of privilege that was
-// not gained by a word for that, and of the network by one of many.
-func Speaks(f Failure, m Met, text string) bool {
-	text = strings.ToLower(text)
-	if m.Wall == Privilege { // a program names itself in whatever it says
-		return speaksOfPrivilege(text)
-	}
-	if m.Wall == Network {
-		return strings.Contains(text, "://") || hasWord(text, ofNetwork...)
-	}
-	if f.Errno != 0 && strings.Contains(text, f.Errno.Error()) && !strings.Contains(text, "/") {
-		return true
-	}
-	for _, p := range f.Paths {
-		if name := strings.ToLower(path.Base(p)); strings.Contains(text, strings.ToLower(p)) || len(name) > 3 && strings.Contains(text, name) {
+// misses reports whether a line says that what has this name is not there. A word of
+// somebody's source is not a variable of the environment.
+func misses(text, name string) bool {
+	for line := range strings.Lines(text) {
+		if lower := strings.ToLower(line); slices.Contains(wordsOf(line), name) && hasAny(lower, ofAbsence) && !hasAny(lower, ofSource) {
 			return true
 		}
 	}
 	return false
 }
 
-// ofNetwork are words of who could not reach something.
-var ofNetwork = []string{
-	"address", "connect", "connected", "connecting", "connection", "dial", "dns", "download", "eai_again", "econnrefused", "enetunreach", "fetch", "getaddrinfo",
-	"host", "hostname", "http", "https", "internet", "lookup", "name", "network", "offline", "peer", "port", "proxy", "refused", "remote", "resolution", "resolve",
-	"resolved", "resolver", "resolving", "retry", "retrying", "server", "service", "socket", "tcp", "timeout", "udp", "unreachable", "unresolved", "url",
-}
-
-// speaksOfPrivilege looks for the words of who has not got it. "uid=1000" is an option
-// of a mount.
-func speaksOfPrivilege(text string) bool {
-	words := wordsOf(text)
-	for i, w := range words {
-		switch w {
-		case "euid", "uid", "setuid", "suid", "privilege", "privileges":
-			if !strings.Contains(text, w+"=") {
-				return true
-			}
-		case "root":
-			if i > 0 && slices.Contains([]string{"be", "not", "as"}, words[i-1]) {
-				return true
-			}
-		}
+var (
+	// ofAbsence are what shells, languages and their libraries say of a variable that
+	// is not set.
+	ofAbsence = []string{
+		"not set", "n't set", "unset", "null or", "unbound variable", "missing", "undefined", "not defined", "n't defined", "keyerror", "no such key", "uninitialized value", "not present", "notpresent", "required", "requires",
+		"is empty", "be empty", "must be set", "must set", "please set", "set the", "you need", "not provided", "not specified", "not given", "no value", "variable not found", "not found in the env", "please export",
 	}
-	return false
+	ofSource = []string{
+		"syntax", "pars", "unexpected", "nameerror", "referenceerror", "undeclared", "undefined reference", "undefined symbol", "undefined function", "uninitialized constant",
+	}
+)
+
+func hasAny(text string, any []string) bool {
+	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
 }
 
 func hasWord(text string, any ...string) bool {

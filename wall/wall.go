@@ -226,7 +226,7 @@ func show(f Failure, real string, v View) string {
 	case f.Call == "connect" && writable:
 		return "--ro " + real + " shows it: the payload can talk to who listens there"
 	case f.Write && writable:
-		return "--rw " + real + " shows it: the payload can change it"
+		return "--rw " + real + asYou(v) + " shows it: the payload can change it"
 	case !f.Write && readable:
 		return "--ro " + real + " shows it: the payload can read it"
 	}
@@ -237,25 +237,71 @@ func readOnly(f Failure, v View) Met {
 	for _, p := range f.Paths {
 		m := v.MountOf(p)
 		if m.has("ro") {
-			return Met{Wall: ReadOnly, Text: p + " is on the mount " + m.Point + ", which is read-only", Remedy: writable(p, m, v)}
+			return Met{Wall: ReadOnly, Text: p + " is on the mount " + m.Point + ", which is read-only", Remedy: writable(f, p, m, v)}
 		}
 	}
 	return Met{Wall: ReadOnly, Inferred: true, Text: "the file system is read-only", Remedy: "--rw, --overlay or --tmpfs for what it writes to"}
 }
 
-// writable is the option by which a path can be written to.
-func writable(p string, m Mount, v View) string {
-	if m.Type == "proc" {
-		return "-p build, whose /proc is not read-only"
+// writable is the option by which a path can be written to; empty: none can.
+func writable(f Failure, p string, m Mount, v View) string {
+	switch m.Type {
+	case "proc":
+		if who, _, _ := strings.Cut(strings.TrimPrefix(p, "/proc/"), "/"); who == "self" || who == "thread-self" || isNumber(who) {
+			return "-p build, whose /proc is not read-only"
+		}
+		return "" // /proc/sys is root's, of the host: proc(5)
+	case "sysfs", "cgroup", "cgroup2":
+		return ""
 	}
-	dir := p
-	if in := v.Inside(p); !in.Dir {
+	dir, in := p, v.Inside(p)
+	if !in.Dir {
 		dir = path.Dir(p)
 	}
-	if _, ok := v.OnHost(dir); dir == "/" || !ok {
+	switch makes := f.Call == "mkdir" || f.Call == "mkdirat"; {
+	case !in.Exists && makes && m.Point == "/":
+		return "--tmpfs " + p + " makes it, for what may be lost"
+	case dir == "/":
+		return "another place, on a --tmpfs or in what --rw shows"
+	case dir == "/dev": // the devices themselves would be hidden
+		return ""
+	}
+	if _, ok := v.OnHost(dir); !ok || ofJail(dir) {
+		if v.Inside(dir).Exists {
+			return "--tmpfs " + dir + ", which hides what is there, for what may be lost"
+		}
 		return "--tmpfs " + dir + " for what may be lost"
 	}
-	return "--overlay-tmp " + dir + ", whose changes are thrown away, --overlay, which keeps them apart, or --rw, which changes the host's"
+	id := asYou(v)
+	if _, yours, _ := v.Host(dir); yours {
+		return "--overlay-tmp " + dir + id + ", whose changes are thrown away, --overlay, which keeps them apart, or --rw, which changes the host's"
+	}
+	return "--overlay-tmp " + dir + id + ", whose changes are thrown away, or --overlay, which keeps them apart; the host's is not yours to change"
+}
+
+// ofJail reports whether what a jail shows there is its own, and not the host's of the
+// same name.
+func ofJail(dir string) bool {
+	for _, of := range []string{"/dev", "/etc", "/run"} {
+		if beneath(dir, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// asYou is the option without which the payload may not write where you may.
+func asYou(v View) string {
+	uid, _ := v.Ids()
+	if you, _ := v.You(); uid != you {
+		return " --id self"
+	}
+	return ""
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 32)
+	return err == nil
 }
 
 func (m Mount) has(opt string) bool {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,20 +15,36 @@ import (
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/report"
+	"github.com/Emmanuel326/procjail/seccomp/denial"
 	"github.com/Emmanuel326/procjail/wall"
 )
 
 // met are the walls that the payload's calls have met, for --trace-denials.
 type met struct {
 	failed   func(*launch.Failure) bool // nil: nobody asked
-	walls    map[*launch.Failure]wall.Met
 	messages []message
+	judged   bool // the verdicts are complete
 }
 
-// message is what a process wrote to standard error.
+// verdict is kept with its failure, so that it goes when that makes room for others:
+// a payload may fail as often as it likes.
+type verdict struct {
+	wall.Met
+	wentOn bool // after the run
+	rank   int  // after the run
+}
+
+func verdictOf(f *launch.Failure) *verdict {
+	if v, ok := f.Verdict.(*verdict); ok {
+		return v
+	}
+	return &verdict{rank: saysNothing}
+}
+
+// message is what a process wrote to standard error, and when.
 type message struct {
-	pid  int // inside
-	text string
+	wall.Message
+	at time.Duration // the last of it
 }
 
 // mostMessages are kept, the last.
@@ -43,7 +60,6 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	if !o.trace {
 		return m
 	}
-	m.walls = make(map[*launch.Failure]wall.Met)
 	restricted := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { _, ok := e.Step.(plan.LandlockRestrictSelf); return ok })
 	withheld := withheld(p)
 	m.failed = func(f *launch.Failure) bool {
@@ -52,15 +68,13 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		asked.Withheld = withheld
 		found := wall.Of(asked, view)
 		if f.Data != "" {
-			m.hear(f.Process.PID, f.Data)
+			m.hear(f.Process, f.Data, f.At)
 		}
 		if found.Wall == wall.None && f.Errno == 0 {
 			return false
 		}
 		f.Idle = found.Wall == wall.None || found.Expected
-		if found.Wall != wall.None {
-			m.walls[f] = found
-		}
+		f.Verdict = &verdict{Met: found}
 		if o.verbose && found.Wall != wall.None {
 			say("failed", failure(f, found))
 		}
@@ -70,15 +84,16 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 }
 
 // hear keeps what a process writes to standard error: some write it letter by letter.
-func (m *met) hear(pid int, text string) {
+func (m *met) hear(by denial.Process, text string, at time.Duration) {
 	const longest = 4096
 	if n := len(m.messages); n > 0 {
-		if last := &m.messages[n-1]; last.pid == pid && !strings.HasSuffix(last.text, "\n") && len(last.text) < longest {
-			last.text += text
+		if last := &m.messages[n-1]; last.PID == by.PID && !strings.HasSuffix(last.Text, "\n") && len(last.Text) < longest {
+			last.Text += text
+			last.at = at
 			return
 		}
 	}
-	m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{pid, text})
+	m.messages = append(m.messages[max(0, len(m.messages)+1-mostMessages):], message{wall.Message{PID: by.PID, Name: by.Name, Text: text}, at})
 }
 
 // asked is what package wall is asked about.
@@ -96,23 +111,39 @@ const muchElse = 100
 // reason. Programs look for many files that need not be there: one that is not shown
 // is the reason for who then gives up and speaks of it, or who would have opened it
 // and says nothing; and a network that is not there for who speaks of that, or of
-// nothing.
-func (m *met) wentOn(f *launch.Failure) bool {
-	found := m.walls[f]
-	spoke, ofIt := false, false
+// nothing. What could not be written is the reason for who does not speak of other
+// things. A process that began later and has something else to say has a reason of its
+// own; one that began earlier may speak for who failed.
+func (m *met) wentOn(f *launch.Failure, all []*launch.Failure) bool {
+	found, of := verdictOf(f).Met, asked(f)
+	switch found.Wall {
+	case wall.NotShown, wall.Network, wall.ReadOnly, wall.Mode, wall.Privilege:
+	default:
+		return f.EndedWell && f.Call.Name() != "mount" // whom that harms is another
+	}
+	spoke, later, ofIt := false, false, false
 	for _, s := range m.messages {
-		spoke = spoke || s.pid == f.Process.PID
-		ofIt = ofIt || wall.Speaks(asked(f), found, s.text)
+		spoke = spoke || s.PID == f.Process.PID
+		later = later || s.PID > f.Process.PID && s.at > f.At
+		ofIt = ofIt || wall.Speaks(of, found, s.Message) || wall.Unnamed(f.Errno, s.Message) && lastOf(f, s, all)
 	}
 	switch found.Wall {
 	case wall.NotShown:
-		return f.EndedWell || f.After >= muchElse || (spoke || asked(f).Asks()) && !ofIt
+		return f.EndedWell || f.After >= muchElse || (spoke || later || of.Asks()) && !ofIt
 	case wall.Network: // programs look for a newer version of themselves
-		return f.EndedWell || spoke && !ofIt
+		return f.EndedWell || (spoke || later) && !ofIt
 	case wall.Privilege:
 		return f.EndedWell && !ofIt
 	}
-	return f.EndedWell && f.Call.Name() != "mount" // whom that harms is another
+	return f.EndedWell || spoke && !ofIt
+}
+
+// lastOf reports whether a failure is the last with its errno of the process that wrote
+// a message, before that. What programs look for by rule does not count.
+func lastOf(f *launch.Failure, s message, all []*launch.Failure) bool {
+	return s.PID == f.Process.PID && f.At <= s.at && !slices.ContainsFunc(all, func(other *launch.Failure) bool {
+		return other.Process.PID == s.PID && other.Errno == f.Errno && other.At > f.At && other.At <= s.at && !verdictOf(other).Expected
+	})
 }
 
 // withheld are the names of the variables that this process has and the payload does
@@ -157,24 +188,49 @@ func failure(f *launch.Failure, found wall.Met) string {
 	return text
 }
 
+// judge completes the verdicts, once: it reads all the messages for each failure.
+func (m *met) judge(res launch.Result) {
+	if m.judged {
+		return
+	}
+	m.judged = true
+	for _, f := range res.Failed {
+		verdictOf(f).wentOn = m.wentOn(f, res.Failed)
+	}
+	for _, f := range res.Failed {
+		if f.Data != "" && explainedBefore(f, res.Failed) {
+			verdictOf(f).Met = wall.Met{}
+		}
+	}
+	for _, f := range res.Failed {
+		verdictOf(f).rank = rank(f, res.Failed)
+	}
+}
+
+// explainedBefore reports whether a call of the process that writes a message has met a
+// wall: its words are about that.
+func explainedBefore(f *launch.Failure, all []*launch.Failure) bool {
+	return slices.ContainsFunc(all, func(of *launch.Failure) bool {
+		found := verdictOf(of)
+		return of.Data == "" && of.Process.PID == f.Process.PID && of.At <= f.At && found.Wall != wall.None && found.Wall != wall.Unknown && !found.Expected && !found.wentOn
+	})
+}
+
 // telling are the failures that met a wall, the last first; then those that would
 // have come without one, and why is known; then what programs go on without, and
 // what says nothing.
 func (m *met) telling(res launch.Result) []*launch.Failure {
+	m.judge(res)
 	list := slices.Clone(res.Failed)
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b *launch.Failure) int { return m.rank(a) - m.rank(b) })
+	slices.SortStableFunc(list, func(a, b *launch.Failure) int { return verdictOf(a).rank - verdictOf(b).rank })
 	return list
 }
 
 // explains reports whether a failure met a wall, or is known to be the program's own.
 func (m *met) explains(res launch.Result) bool {
-	for _, f := range res.Failed {
-		if m.rank(f) < didWithout {
-			return true
-		}
-	}
-	return false
+	m.judge(res)
+	return slices.ContainsFunc(res.Failed, func(f *launch.Failure) bool { return verdictOf(f).rank < didWithout })
 }
 
 // Of these no line is worth saying.
@@ -183,15 +239,15 @@ const (
 	saysNothing
 )
 
-func (m *met) rank(f *launch.Failure) int {
-	switch found := m.walls[f]; {
+func rank(f *launch.Failure, all []*launch.Failure) int {
+	switch found := verdictOf(f); {
 	case found.Wall == wall.None:
 		return saysNothing
-	case found.Expected, m.wentOn(f):
+	case found.Expected, found.wentOn:
 		return didWithout
 	case found.Wall == wall.Program:
 		return 2
-	case f.Data != "", m.follows(f): // the program's words, not the kernel's
+	case f.Data != "", follows(f, all): // the program's words, not the kernel's
 		return 1
 	}
 	return 0
@@ -199,13 +255,11 @@ func (m *met) rank(f *launch.Failure) int {
 
 // follows reports whether a process met a wall after it had gained no privilege, which
 // its program relies on.
-func (m *met) follows(f *launch.Failure) bool {
-	for of, found := range m.walls {
-		if found.Wall == wall.Privilege && of != f && of.Process.PID == f.Process.PID && of.At <= f.At && !m.wentOn(of) {
-			return true
-		}
-	}
-	return false
+func follows(f *launch.Failure, all []*launch.Failure) bool {
+	return slices.ContainsFunc(all, func(of *launch.Failure) bool {
+		found := verdictOf(of)
+		return found.Wall == wall.Privilege && of != f && of.Process.PID == f.Process.PID && of.At <= f.At && !found.wentOn
+	})
 }
 
 // say tells, when the payload failed, which walls it met.
@@ -216,14 +270,14 @@ func (m *met) say(res launch.Result) {
 	said := make(map[string]bool)
 	more := 0
 	for _, f := range m.telling(res) {
-		found := m.walls[f]
+		found := verdictOf(f)
 		switch {
-		case m.rank(f) >= didWithout || said[found.Text]:
+		case found.rank >= didWithout || said[found.Text]:
 		case len(said) == shownFailures:
 			more++
 		default:
 			said[found.Text] = true
-			say("failed", failure(f, found))
+			say("failed", failure(f, found.Met))
 			if found.Remedy != "" {
 				say("remedy", found.Remedy)
 			}
@@ -290,13 +344,13 @@ func (m *met) report(res launch.Result) *report.Failures {
 		r.Why = res.Blind.Error()
 	}
 	for _, f := range m.telling(res) {
-		found, errno := m.walls[f], ""
+		found, errno := verdictOf(f), ""
 		if f.Errno != 0 {
 			errno = plan.Errno(f.Errno).String()
 		}
 		r.Calls = append(r.Calls, report.FailedCall{
 			Syscall: f.Call.Name(), Call: f.Text, Paths: f.Paths, Errno: errno,
-			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected, WentOn: m.wentOn(f),
+			Wall: string(found.Wall), Cause: found.Text, Remedy: found.Remedy, Inferred: found.Inferred || f.Inferred, Expected: found.Expected, WentOn: found.wentOn,
 			Count: f.Count, Process: f.Process.PID, Name: f.Process.Name, At: f.At.Seconds(),
 		})
 	}

@@ -96,6 +96,19 @@ var own = []struct{ program, line string }{
 	{"dd", `dd if=/dev/zero of=/tmp/f bs=1M count=8; exit 1`},
 	{"ldd", `ldd /usr/bin/env; exit 1`},
 	{"strings", `strings /usr/bin/env >/dev/null; exit 1`},
+
+	// A wall that they go on without comes first, or a word that is no wall's.
+	{"python3", `printf 'import socket\ntry: socket.create_connection(("192.0.2.1", 443))\nexcept OSError: pass\nprint(undefined_thing)' >/tmp/x.py; python3 /tmp/x.py`},
+	{"python3", `printf 'try: open("/var/lib/dpkg/status")\nexcept OSError: pass\nopen("data.csv")' >/tmp/x.py; python3 /tmp/x.py`},
+	{"python3", `printf 'try: open("/usr/local/lib/cache.db", "w")\nexcept OSError: pass\nexit("invalid argument: --colour=purple")' >/tmp/x.py; python3 /tmp/x.py`},
+	{"curl", `curl -s http://192.0.2.1; awk 'BEGIN { print "division by zero" >"/dev/stderr"; exit 2 }'`},
+	{"cat", `cat /var/lib/dpkg/status 2>/dev/null; cat nothere.txt`},
+	{"sh", `echo "DEBUG: reading input" >&2; exit 1`},
+	{"sh", `echo "MAIL FROM: rejected by recipient policy" >&2; exit 1`},
+	{"sh", `echo "syntax error at TOKEN in line 3" >&2; exit 1`},
+	{"sh", `echo "unsupported locale file foo.po" >&2; exit 1`},
+	{"sh", `echo "cannot include /usr/bin/env on its own" >&2; exit 1`},
+	{"su", `su --help >/dev/null; echo "not root: bad document" >&2; exit 1`},
 }
 
 // ofProgram reports whether a line has the program's own doing for its cause, as the
@@ -126,7 +139,7 @@ func (b *bench) control() (outcomes []Outcome, err error) {
 				return nil, err
 			}
 			cmd := exec.Command(wrapper+"/procjail", "--timeout", "60s", "sh", "-c", p.line)
-			cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + b.temporary, "LANG=C.UTF-8", "LC_ALL=C", "USER=somebody", "SHELL=/bin/sh", "EDITOR=vi"}
+			cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + b.temporary, "LANG=C.UTF-8", "LC_ALL=C", "USER=somebody", "SHELL=/bin/sh", "EDITOR=vi", "DEBUG=1", "MAIL=x", "TOKEN=x"}
 			out, err := cmd.CombinedOutput()
 			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 				return nil, fmt.Errorf("%s: %w:\n%s", p.line, err, out)
