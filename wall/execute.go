@@ -19,7 +19,11 @@ func explained(f Failure, v View) Met {
 	case executes(f) && f.Errno == unix.ETXTBSY && len(f.Paths) > 0:
 		return Met{Wall: Program, Text: f.Paths[0] + " is open for writing, by itself or another process (execve(2))"}
 	case f.Errno == unix.ENXIO && len(f.Paths) > 0 && f.Paths[0] == "/dev/tty":
-		return Met{Wall: Terminal, Text: "its session has no terminal (tty(4))", Remedy: "--tty always gives the payload one"}
+		m := Met{Wall: Terminal, Text: "its session has no terminal (tty(4))"}
+		if !v.HasTerminal() { // or it is in another session than the payload
+			m.Remedy = "--tty always gives the payload one"
+		}
+		return m
 	case f.Call == "umount2" && f.Errno == unix.EBUSY && len(f.Paths) > 0:
 		text := f.Paths[0] + " is busy"
 		if of := v.Users(f.Paths[0]); of != "" {

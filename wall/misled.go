@@ -23,7 +23,7 @@ func misled(f Failure, v View) Met {
 		}
 		if int(int32(f.Args[0])) == f.PID {
 			return Met{
-				Wall: Namespace, Text: "it asked whether a process is there, and found itself: numbers begin anew in each PID namespace, so that one in a file of an earlier run is often one's own",
+				Wall: Namespace, Inferred: true, Text: "it asked whether a process is there, and found itself: numbers begin anew in each PID namespace, so that one in a file of an earlier run is often one's own",
 				Remedy: "keep such a file where it ends with the jail, on a --tmpfs",
 			}
 		}
@@ -51,9 +51,13 @@ func coreless(f Failure, v View) Met {
 		signal = f.Args[2]
 	}
 	const least = 4096 // of a core in a file: ELF_EXEC_PAGESIZE, fs/coredump.c
-	limit := v.Limit("Max core file size")
+	limit := v.Limit(core.name)
 	if f.PID == 1 || int(int32(f.Args[0])) != f.PID || v.Handles(unix.Signal(signal)) || limit >= least {
 		return Met{}
+	}
+	if m := lowered(core, v); m.Wall != None {
+		m.Text = "it ends itself (abort(3)), and leaves no core: " + m.Text
+		return m
 	}
 	return Met{
 		Wall: Program, Text: "it ends itself (abort(3)), and leaves no core: its RLIMIT_CORE is " + number(limit) + " (core(5))",

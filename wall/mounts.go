@@ -1,6 +1,10 @@
 package wall
 
-import "golang.org/x/sys/unix"
+import (
+	"path"
+
+	"golang.org/x/sys/unix"
+)
 
 // across is for EXDEV: rename(2), link(2).
 func across(f Failure, v View) Met {
@@ -9,6 +13,10 @@ func across(f Failure, v View) Met {
 	}
 	a, b := v.MountOf(f.Paths[0]), v.MountOf(f.Paths[1])
 	switch {
+	case a.Point != b.Point && !v.OneMount(path.Dir(f.Paths[0]), path.Dir(f.Paths[1])):
+		return Met{
+			Wall: Program, Text: "one is on the mount " + a.Point + ", the other on " + b.Point + ", which are two on the host as well: rename(2) and link(2) do not cross mounts",
+		}
 	case a.Point != b.Point:
 		return Met{
 			Wall: Mounts, Text: "one is on the mount " + a.Point + ", the other on " + b.Point + ": rename(2) and link(2) do not cross mounts",

@@ -2,8 +2,12 @@ package wall
 
 import (
 	"errors"
+	"fmt"
+	"net"
+	"net/netip"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +22,9 @@ type Process struct {
 	Pid              int // as the caller sees it
 	None, Restricted bool
 	Instances        uint64 // of inotify(7), that the jail may have of its own; all ones: no such limit
+	Terminal         bool   // the jail has one of its own
+	// Limits are those that the payload began with, by the names of /proc/PID/limits.
+	Limits map[string]uint64
 }
 
 func (p Process) dir() string { return "/proc/" + strconv.Itoa(p.Pid) }
@@ -188,3 +195,49 @@ func (p Process) NetNone() bool { return p.None }
 
 // HasLandlock reports whether the payload is restricted by landlock(7).
 func (p Process) HasLandlock() bool { return p.Restricted }
+
+// HasTerminal is Terminal.
+func (p Process) HasTerminal() bool { return p.Terminal }
+
+// Given is of Limits.
+func (p Process) Given(name string) uint64 { return p.Limits[name] }
+
+// Listens looks for the port in /proc/net/tcp and udp of this process's network: a
+// socket in the state LISTEN, or one of UDP that has it.
+func (p Process) Listens(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil || !a.Addr().IsLoopback() && !a.Addr().IsUnspecified() {
+		return false
+	}
+	port := fmt.Sprintf(":%04X", a.Port())
+	for file, state := range map[string]string{"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"} {
+		text, _ := sys.ReadFile("/proc/thread-self/net/" + file)
+		for line := range strings.Lines(text) {
+			if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], port) && f[3] == state {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// HasAddress asks for those of this process's network.
+func (p Process) HasAddress(address string) bool {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return false
+	}
+	list, _ := net.InterfaceAddrs()
+	return slices.ContainsFunc(list, func(of net.Addr) bool {
+		prefix, err := netip.ParsePrefix(of.String())
+		return err == nil && prefix.Addr() == a.Addr().Unmap()
+	})
+}
+
+// OneMount compares the devices that stat(2) tells of, as the caller. Of a directory
+// that the host has not, nobody can say that it is on another.
+func (p Process) OneMount(a, b string) bool {
+	first, err1 := sys.StatPath(a)
+	second, err2 := sys.StatPath(b)
+	return err1 != nil || err2 != nil || first.Dev == second.Dev
+}

@@ -31,13 +31,16 @@ func refused(f Failure, v View) Met {
 	}
 	switch f.Call {
 	case "socket":
-		return rawSocket(f)
+		return rawSocket(f, v)
 	case "bind":
 		if a, err := netip.ParseAddrPort(f.Address); err == nil {
 			return lowPort(a.Port(), v)
 		}
 	case "mlock", "mlock2", "mlockall":
 		if v.Limit("Max locked memory") == 0 && f.Errno == unix.EPERM {
+			if m := lowered(memlock, v); m.Wall != None {
+				return m
+			}
 			return Met{Wall: Limit, Text: "it may lock no memory at all: its RLIMIT_MEMLOCK, which a jail inherits, is 0 (mlock(2))", Remedy: "ulimit -l before procjail"}
 		}
 	case "mmap":
@@ -59,7 +62,7 @@ func refused(f Failure, v View) Met {
 		return Met{}
 	case !known:
 		return Met{Wall: Unknown, Text: "you may not look there yourself: permission bits, or Landlock"}
-	case v.HasLandlock() && f.Errno == unix.EACCES && f.Call != "connect":
+	case v.HasLandlock() && f.Errno == unix.EACCES && f.Call != "connect" && (f.Write || makes(f.Call)): // reading is allowed everywhere
 		return Met{Wall: Landlock, Inferred: true, Text: "the permission bits and the mount allow it: Landlock lets nothing be written but beneath the writable mounts", Remedy: "--rw or --tmpfs for what it writes to"}
 	}
 	return Met{}
@@ -77,8 +80,11 @@ func lowPort(port uint16, v View) Met {
 }
 
 // rawSocket is for those that the policy lets be made: raw(7), icmp(7).
-func rawSocket(f Failure) Met {
+func rawSocket(f Failure, v View) Met {
 	const kinds = 0xf
+	if v.Capable(unix.CAP_NET_RAW) {
+		return Met{}
+	}
 	switch kind := f.Args[1] & kinds; {
 	case kind == unix.SOCK_RAW:
 		return Met{Wall: Capability, Text: "a raw socket takes CAP_NET_RAW (raw(7)), which the payload does not have", Remedy: "--cap-add CAP_NET_RAW, which holds for the network of --net none"}

@@ -100,6 +100,10 @@ type View interface {
 	Shown(uid uint32) bool            // an id of the host that has one inside
 	NetNone() bool
 	HasLandlock() bool
+	HasTerminal() bool              // the jail has one of its own
+	Listens(address string) bool    // somebody does on the host, at the port of a loopback's host:port
+	HasAddress(address string) bool // the host has it, of a host:port
+	OneMount(a, b string) bool      // the host has both directories, on one file system
 	Caller
 }
 
@@ -108,6 +112,7 @@ type Caller interface {
 	Handles(sig unix.Signal) bool                // it catches or ignores it
 	Capable(n uint) bool                         // it has that capability, in its own user namespace
 	Limit(name string) uint64                    // the soft one of /proc/PID/limits, "Max open files"; all ones: none
+	Given(name string) uint64                    // that the payload began with
 	Memory(field string) uint64                  // bytes, of /proc/PID/status: VmData
 	Slots() uint64                               // the highest descriptor is below that
 	Open(of string) int                          // descriptors whose link begins so
@@ -139,12 +144,13 @@ func of(f Failure, v View) Met {
 	case unix.EACCES, unix.EPERM:
 		return refused(f, v)
 	case unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EADDRNOTAVAIL, unix.ENETDOWN:
-		if v.NetNone() {
+		if v.NetNone() && (f.Call != "bind" || v.HasAddress(f.Address)) {
 			return Met{Wall: Network, Text: lookup(f) + "--net none has no network but its own loopback", Remedy: "--net host, with all that the host reaches"}
 		}
 	case unix.ECONNREFUSED:
 		switch {
 		case !v.NetNone() || strings.HasPrefix(f.Address, "/"):
+		case lookup(f) == "" && !v.Listens(f.Address): // nobody would answer outside either
 		case lookup(f) != "": // of a resolver that is not there: the C library then asks the loopback, resolv.conf(5)
 			return Met{Wall: Network, Inferred: true, Text: lookup(f) + "--net none has no network but its own loopback", Remedy: "--net host, with all that the host reaches"}
 		default:
@@ -187,6 +193,9 @@ func lookup(f Failure) string {
 // directory on the way may be what is not.
 func missing(f Failure, v View) Met {
 	for _, p := range f.Paths {
+		if ofProcess(p) {
+			continue // another one than the host's of that number
+		}
 		in := v.Inside(p)
 		if in.Known && in.Exists {
 			if executes(f) {
@@ -247,7 +256,7 @@ func readOnly(f Failure, v View) Met {
 func writable(f Failure, p string, m Mount, v View) string {
 	switch m.Type {
 	case "proc":
-		if who, _, _ := strings.Cut(strings.TrimPrefix(p, "/proc/"), "/"); who == "self" || who == "thread-self" || isNumber(who) {
+		if ofProcess(p) {
 			return "-p build, whose /proc is not read-only"
 		}
 		return "" // /proc/sys is root's, of the host: proc(5)
@@ -299,9 +308,12 @@ func asYou(v View) string {
 	return ""
 }
 
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 32)
-	return err == nil
+// ofProcess reports whether a path in /proc is a process's.
+func ofProcess(p string) bool {
+	rest, in := strings.CutPrefix(p, "/proc/")
+	who, _, _ := strings.Cut(rest, "/")
+	_, err := strconv.ParseUint(who, 10, 32)
+	return in && (who == "self" || who == "thread-self" || err == nil)
 }
 
 func (m Mount) has(opt string) bool {

@@ -2,7 +2,9 @@ package wall_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +35,10 @@ type view struct {
 	busy       string
 	leaked     int
 	instances  uint64
+	given      map[string]uint64 // that the payload began with; the others are limits
+	terminal   bool
+	listening  string // on the host
+	apart      bool   // any two directories are, on the host
 }
 
 func (v view) Inside(p string) wall.Seen {
@@ -63,6 +69,17 @@ func (v view) Limit(name string) uint64 {
 	return math.MaxUint64
 }
 
+func (v view) Given(name string) uint64 {
+	if n, ok := v.given[name]; ok {
+		return n
+	}
+	return v.Limit(name)
+}
+
+func (v view) HasTerminal() bool              { return v.terminal }
+func (v view) Listens(a string) bool          { return a == v.listening }
+func (v view) HasAddress(a string) bool       { return strings.HasPrefix(a, "198.51.100.1:") }
+func (v view) OneMount(string, string) bool   { return !v.apart }
 func (v view) OnHost(p string) (string, bool) { real, ok := v.host[p]; return real, ok }
 func (v view) MountOf(p string) wall.Mount    { return wall.MountOf(v.mounts, p) }
 func (v view) Head(p string) string           { return v.heads[p] }
@@ -101,7 +118,7 @@ var jail = view{
 		"/tmp/of-root": file(0o600, 0), "/tmp/of-you": file(0o600, 1001), "/tmp/of-group": file(0o640, 0, 5), "/tmp/socket": file(0o755, 1001), "/tmp/closed": dir(0o700, 0), "/work": dir(0o755, 1001), "/mnt": dir(0o755, 100000), "/mnt/run": file(0o755, 100000),
 		"/dark": {}, "/over/dir": dir(0o755, 100000), "/usr/bin": dir(0o755, 0), "/usr/bin/script": file(0o755, 0),
 	},
-	host: map[string]string{"/home": "/home", "/home/alice": "/home/alice", "/home/alice/key": "/home/alice/key", "/usr/lib/link": "/etc/target", "/usr": "/usr", "/work": "/work"},
+	host: map[string]string{"/home": "/home", "/home/alice": "/home/alice", "/home/alice/key": "/home/alice/key", "/usr/lib/link": "/etc/target", "/usr": "/usr", "/work": "/work", "/proc/1106/status": "/proc/1106/status"},
 	mounts: `1 0 0:1 / / ro,nosuid - tmpfs none rw
 2 1 0:2 / /usr ro,nosuid - ext4 /dev/sda rw
 3 1 0:3 / /tmp rw,nosuid - tmpfs none rw,size=64k
@@ -109,12 +126,14 @@ var jail = view{
 5 1 0:5 / /a\040b rw - ext4 /dev/sdc ro
 6 1 0:6 / /over rw - overlay none rw
 `,
-	none: true, landlock: true, slots: 64, limits: map[string]uint64{"Max open files": 64},
+	listening: "127.0.0.1:5432", none: true, landlock: true, slots: 64, limits: map[string]uint64{"Max open files": 64},
 }
 
 func TestOf(t *testing.T) {
 	noLandlock := jail
 	noLandlock.landlock, noLandlock.none = false, false
+	apart := jail
+	apart.apart = true
 	self := jail
 	self.self = true
 	for _, c := range []struct {
@@ -143,6 +162,7 @@ func TestOf(t *testing.T) {
 		{"not executable", wall.Failure{Call: "execve", Errno: unix.EACCES, Paths: []string{"/tmp/x"}}, jail, wall.Program, true, ""},
 		{"noexec", wall.Failure{Call: "execve", Errno: unix.EACCES, Paths: []string{"/mnt/run"}}, jail, wall.NoExec, false, "another place for the program"},
 		{"Landlock", wall.Failure{Call: "openat", Errno: unix.EACCES, Paths: []string{"/tmp/x"}, Write: true}, jail, wall.Landlock, true, "--rw or --tmpfs for what it writes to"},
+		{"Landlock, of a read", wall.Failure{Call: "openat", Errno: unix.EACCES, Paths: []string{"/tmp/x"}}, jail, wall.None, false, ""},
 		{"no Landlock there", wall.Failure{Call: "openat", Errno: unix.EACCES, Paths: []string{"/tmp/x"}, Write: true}, noLandlock, wall.None, false, ""},
 		{"where nobody may look", wall.Failure{Call: "openat", Errno: unix.EACCES, Paths: []string{"/dark/x"}}, jail, wall.Unknown, false, ""},
 		{"a device", wall.Failure{Call: "mknodat", Errno: unix.EPERM, Paths: []string{"/tmp/d"}, Write: true}, jail, wall.Capability, true, ""},
@@ -153,6 +173,10 @@ func TestOf(t *testing.T) {
 		{"no network", wall.Failure{Call: "connect", Errno: unix.ENETUNREACH, Address: "192.0.2.1:80"}, jail, wall.Network, false, "--net host, with all that the host reaches"},
 		{"the host's network", wall.Failure{Call: "connect", Errno: unix.ENETUNREACH, Address: "192.0.2.1:80"}, noLandlock, wall.None, false, ""},
 		{"the host's loopback", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:5432"}, jail, wall.Network, true, "--net host, with all that the host reaches"},
+		{"a loopback on which nobody listens", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:5999"}, jail, wall.None, false, ""},
+		{"an address of the host's", wall.Failure{Call: "bind", Errno: unix.EADDRNOTAVAIL, Address: "198.51.100.1:80"}, jail, wall.Network, false, "--net host, with all that the host reaches"},
+		{"an address of nobody's", wall.Failure{Call: "bind", Errno: unix.EADDRNOTAVAIL, Address: "192.0.2.1:80"}, jail, wall.None, false, ""},
+		{"another process", wall.Failure{Call: "openat", Errno: unix.ENOENT, Paths: []string{"/proc/1106/status"}}, jail, wall.None, false, ""},
 		{"a resolver that is not there", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "127.0.0.1:53"}, jail, wall.Network, true, "--net host, with all that the host reaches"},
 		{"a socket that nobody accepts on", wall.Failure{Call: "connect", Errno: unix.ECONNREFUSED, Address: "/tmp/s"}, jail, wall.None, false, ""},
 		{"descriptors", wall.Failure{Call: "openat", Errno: unix.EMFILE, Paths: []string{"/tmp/x"}}, jail, wall.Limit, false, "nofile in [limits] of a profile, and ulimit -n for procjail itself"},
@@ -161,6 +185,7 @@ func TestOf(t *testing.T) {
 		{"a full tmpfs", wall.Failure{Call: "mkdir", Errno: unix.ENOSPC, Paths: []string{"/tmp/d"}, Write: true}, jail, wall.Space, false, "--tmpfs /tmp:SIZE makes it larger, and it counts as memory"},
 		{"a full disk", wall.Failure{Call: "mkdir", Errno: unix.ENOSPC, Paths: []string{"/mnt/d"}, Write: true}, jail, wall.None, false, ""},
 		{"two mounts", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/mnt/b"}, Write: true}, jail, wall.Mounts, false, "show a directory that holds both, with one --rw"},
+		{"two mounts on the host", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/mnt/b"}, Write: true}, apart, wall.Program, false, ""},
 		{"one mount", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/tmp/b"}, Write: true}, jail, wall.None, false, ""},
 		{"the program's own", wall.Failure{Call: "mkdir", Errno: unix.EEXIST, Paths: []string{"/tmp"}, Write: true}, jail, wall.None, false, ""},
 	} {
@@ -191,6 +216,9 @@ func TestOfMore(t *testing.T) {
 	}
 	head := func(text string) view { v := jail; v.heads = map[string]string{"/tmp/run": text}; return v }
 	with := func(change func(*view)) view { v := jail; change(&v); return v }
+	lowers := func(name string, given uint64) view {
+		return with(func(v *view) { v.limits, v.given = map[string]uint64{name: 64}, map[string]uint64{name: given} })
+	}
 	private, shared := [6]uint64{0, 96 << 20, unix.PROT_READ | unix.PROT_WRITE, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS}, [6]uint64{0, 96 << 20, unix.PROT_WRITE, unix.MAP_SHARED, 7}
 	newUser := [6]uint64{unix.CLONE_NEWUSER}
 	abort := [6]uint64{2, 2, uint64(unix.SIGABRT)}
@@ -222,7 +250,20 @@ func TestOfMore(t *testing.T) {
 
 		{wall.Failure{Call: "inotify_init1", Errno: unix.EMFILE}, with(func(v *view) { v.limits, v.instances, v.open = nil, 4, map[string]int{"anon_inode:inotify": 4} }), wall.Limit, "it has as many inotify instances as the jail may, 4 (user.max_inotify_instances); its descriptors are fewer than it may have"},
 		{wall.Failure{Call: "inotify_init1", Errno: unix.EMFILE}, with(func(v *view) { v.limits, v.instances, v.open = nil, 4, map[string]int{"anon_inode:inotify": 3} }), wall.Limit, "no more inotify instances (user.max_inotify_instances of the jail, or fs.inotify.max_user_instances of the account, with what runs outside); its descriptors are fewer than it may have"},
-		{wall.Failure{Call: "inotify_init1", Errno: unix.EMFILE}, jail, wall.Limit, "its limit of 64 open descriptors (RLIMIT_NOFILE) is reached"},
+		{wall.Failure{Call: "inotify_init1", Errno: unix.EMFILE}, with(func(v *view) { v.instances, v.open = 4, map[string]int{"anon_inode:inotify": 4, "": 60} }), wall.Limit, "it has as many inotify instances as the jail may, 4 (user.max_inotify_instances); its descriptors are fewer than it may have"},
+		{wall.Failure{Call: "openat", Errno: unix.EMFILE}, lowers("Max open files", 1024), wall.Program, "the payload has lowered its own RLIMIT_NOFILE to 64 (getrlimit(2))"},
+		{wall.Failure{Call: "clone", Errno: unix.EAGAIN}, lowers("Max processes", 128), wall.Program, "the payload has lowered its own RLIMIT_NPROC to 64 (getrlimit(2))"},
+		{wall.Failure{Call: "mmap", Errno: unix.ENOMEM, Args: private}, lowers("Max data size", 1<<30), wall.Program, "the payload has lowered its own RLIMIT_DATA to 64 (getrlimit(2))"},
+		{wall.Failure{Call: "mmap", Errno: unix.ENOMEM, Args: private}, lowers("Max address space", math.MaxUint64), wall.Program, "the payload has lowered its own RLIMIT_AS to 64 (getrlimit(2))"},
+		{wall.Failure{Call: "mlock", Errno: unix.ENOMEM, Args: [6]uint64{0, 1 << 20}}, lowers("Max locked memory", 1<<30), wall.Program, "the payload has lowered its own RLIMIT_MEMLOCK to 64 (getrlimit(2))"},
+		{wall.Failure{Call: "mmap", Errno: unix.EAGAIN, Args: private}, with(func(v *view) {
+			v.limits = map[string]uint64{"Max data size": 64 << 20, "Max locked memory": 8 << 20}
+		}), wall.Limit, "it would have locked more than the 8M that it may (RLIMIT_MEMLOCK, which a jail inherits); no memory is short"},
+		{wall.Failure{Call: "mmap", Errno: unix.EAGAIN, Args: private}, with(func(v *view) { v.limits = map[string]uint64{"Max data size": 64 << 20} }), wall.None, ""},
+		{wall.Failure{Call: "mmap", Errno: unix.ENOMEM, Args: [6]uint64{0, 1 << 48, unix.PROT_WRITE, unix.MAP_PRIVATE}}, with(func(v *view) { v.limits = map[string]uint64{"Max data size": 64 << 20} }), wall.Program, fmt.Sprintf("no process has room for so much: its addresses are %dG", map[string]int{"amd64": 1 << 17, "arm64": 1 << 18}[runtime.GOARCH])},
+		{wall.Failure{Call: "socket", Errno: unix.EPERM, Args: [6]uint64{unix.AF_INET, unix.SOCK_RAW, 1}}, with(func(v *view) { v.capable = []uint{unix.CAP_NET_RAW} }), wall.None, ""},
+		{wall.Failure{Call: "tgkill", Args: abort, PID: 2}, lowers("Max core file size", 1<<20), wall.Program, "it ends itself (abort(3)), and leaves no core: the payload has lowered its own RLIMIT_CORE to 64 (getrlimit(2))"},
+		{wall.Failure{Call: "inotify_init1", Errno: unix.EMFILE}, with(func(v *view) { v.open, v.instances = map[string]int{"": 64}, 128 }), wall.Limit, "its limit of 64 open descriptors (RLIMIT_NOFILE) is reached"},
 		{wall.Failure{Call: "openat", Errno: unix.EMFILE}, with(func(v *view) { v.limits = map[string]uint64{"Max open files": 65} }), wall.None, ""},
 		{wall.Failure{Call: "inotify_add_watch", Errno: unix.ENOSPC, Paths: []string{"/tmp"}}, jail, wall.Limit, "no more inotify watches (user.max_inotify_watches, and fs.inotify.max_user_watches of the account, with what runs outside); no disk is full"},
 		{wall.Failure{Call: "mlock", Errno: unix.ENOMEM, Args: [6]uint64{0, 1 << 20}}, with(func(v *view) { v.limits = map[string]uint64{"Max locked memory": 64 << 10} }), wall.Limit, "it would have locked more than the 64K that it may (RLIMIT_MEMLOCK, which a jail inherits); no memory is short"},

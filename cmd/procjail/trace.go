@@ -62,8 +62,10 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 	}
 	restricted := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { _, ok := e.Step.(plan.LandlockRestrictSelf); return ok })
 	withheld := withheld(p)
+	terminal := slices.ContainsFunc(p.Entries, func(e plan.Entry) bool { return e.Stage == plan.Payload && takesTerminal(e.Step) })
+	limits := given(p)
 	m.failed = func(f *launch.Failure) bool {
-		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted, Instances: spec.Limits.Inotify}
+		view := wall.Process{Pid: f.Pid, None: spec.Net == profiles.NetNone, Restricted: restricted, Instances: spec.Limits.Inotify, Terminal: terminal, Limits: limits}
 		asked := asked(f)
 		asked.Withheld = withheld
 		found := wall.Of(asked, view)
@@ -81,6 +83,32 @@ func (o *options) met(spec *plan.Spec, p *plan.Plan) *met {
 		return true
 	}
 	return m
+}
+
+// takesTerminal reports whether a step gives its process a terminal: ioctl_tty(2).
+func takesTerminal(s plan.Step) bool {
+	i, ok := s.(plan.Ioctl)
+	return ok && i.Request.Bits == unix.TIOCSCTTY
+}
+
+// given are the limits that the payload begins with: those of this process, and what the
+// plan makes of them.
+func given(p *plan.Plan) map[string]uint64 {
+	names := map[uint64]string{
+		unix.RLIMIT_NOFILE: "Max open files", unix.RLIMIT_NPROC: "Max processes", unix.RLIMIT_MEMLOCK: "Max locked memory",
+		unix.RLIMIT_DATA: "Max data size", unix.RLIMIT_AS: "Max address space", unix.RLIMIT_CORE: "Max core file size",
+	}
+	self := wall.Process{Pid: os.Getpid()}
+	limits := make(map[string]uint64)
+	for _, name := range names {
+		limits[name] = self.Limit(name)
+	}
+	for _, e := range p.Entries {
+		if s, ok := e.Step.(plan.Prlimit); ok && e.Stage != plan.Supervisor && names[s.Resource.Bits] != "" {
+			limits[names[s.Resource.Bits]] = s.Soft
+		}
+	}
+	return limits
 }
 
 // hear keeps what a process writes to standard error: some write it letter by letter.

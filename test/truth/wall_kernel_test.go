@@ -1,11 +1,15 @@
 package truth
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
@@ -33,11 +37,17 @@ var walls = []struct {
 	{`printf 'x' > /tmp/s; chmod 755 /tmp/s; /tmp/s`, "execve", "ENOEXEC", "program"},
 	{`head -c 1M /dev/zero > /small/f; ln -s $(head -c 3000 /dev/zero | tr '\0' x) /small/l`, "symlinkat", "ENOSPC", "space"},
 	{`exec 3<>/dev/tcp/192.0.2.1/80`, "connect", "ENETUNREACH", "network"},
-	{`exec 3<>/dev/tcp/127.0.0.1/9`, "connect", "ECONNREFUSED", "network"},
-	{`python3 -c 'import socket; s = socket.socket(); s.setblocking(False); s.connect_ex(("127.0.0.1", 9)); raise SystemExit("no connection")'`, "connect", "ECONNREFUSED", "network"},
+	{`exec 3<>/dev/tcp/127.0.0.1/9`, "connect", "ECONNREFUSED", ""},
+	{`exec 3<>/dev/tcp/127.0.0.1/$PORT`, "connect", "ECONNREFUSED", "network"},
+	{`python3 -c 'import socket; socket.socket().bind(("192.0.2.1", 8080))'`, "bind", "EADDRNOTAVAIL", ""},
+	{`cat /proc/$OTHER/status`, "openat", "ENOENT", ""},
+	{`python3 -c 'import socket; s = socket.socket(); s.setblocking(False); s.connect_ex(("127.0.0.1", '$PORT')); raise SystemExit("no connection")'`, "connect", "ECONNREFUSED", "network"},
 	{`for i in {1..400}; do test -e /nowhere/$i; done; mkdir /usr/x`, "mkdir", "EROFS", "read-only"},
-	{`ulimit -n 3; cat /etc/passwd`, "openat", "EMFILE", "limit"},
-	{`ulimit -v 100000; python3 -c 'bytearray(1 << 30)'`, "mmap", "ENOMEM", "limit"},
+	{`ulimit -n 3; cat /etc/passwd`, "openat", "EMFILE", "program"},
+	{`ulimit -v 100000; python3 -c 'bytearray(200 << 20)'`, "mmap", "ENOMEM", "program"},
+	{`python3 -c 'x = [open("/dev/null") for i in range(5000)]'`, "openat", "EMFILE", "limit"},
+	{`python3 -c 'bytearray(1 << 30)'`, "mmap", "ENOMEM", "limit"},
+	{`python3 -c 'import mmap; mmap.mmap(-1, 1 << 48, flags=mmap.MAP_PRIVATE)'`, "mmap", "ENOMEM", "program"},
 	{`python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'`, "socket", "EPERM", "capability"},
 	{`python3 -c 'import os; os.environ["SECRET"]'`, "write", "", "variable"},
 	{`su -c true < /dev/null`, "execve", "", "privilege"},
@@ -62,13 +72,26 @@ func TestKernelWalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("SECRET", "hunter2")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	sameDevice := func(a, b string) bool {
+		var first, second unix.Stat_t
+		return unix.Stat(a, &first) == nil && unix.Stat(b, &second) == nil && first.Dev == second.Dev
+	}
 	for _, id := range []string{"auto", "self"} {
 		for _, w := range walls {
 			if id == "self" && strings.Contains(w.line, "$CLOSED") {
 				continue // it is the caller's
 			}
+			if w.wall == "mounts" && !sameDevice("/etc", "/tmp") {
+				w.wall = "program"
+			}
 			name := filepath.Join(t.TempDir(), "report.json")
-			got := kerneltest.Run(t, "--id", id, "--allow-degraded", "cgroup,subid", "--trace-denials", "--tmpfs", "/small:16K", "-e", "HIDDEN="+hidden, "-e", "CLOSED="+closed, "--ro", closed, "-e", "LC_ALL=C", "-w", "/tmp",
+			got := kerneltest.Run(t, "--id", id, "--allow-degraded", "cgroup,subid", "--trace-denials", "--tmpfs", "/small:16K", "-e", "HIDDEN="+hidden, "-e", "CLOSED="+closed, "--ro", closed, "-e", "LC_ALL=C", "-e", "PORT="+port, "-e", "OTHER="+strconv.Itoa(os.Getpid()), "-w", "/tmp",
 				"--report", name, "bash", "-c", w.line+"; exit 3")
 			r := read(t, name)
 			var met []string
