@@ -57,7 +57,7 @@ func message(f Failure, v View) Met {
 var (
 	// ofLocale is what programs say in whose locale they cannot go on: perl, Python and
 	// those that name the one they are in.
-	ofLocale = []string{"setting locale", "set locale", "set the locale", "setlocale", "locale setting", "locale c\n", "locale c ", "locale c:", "locale \"c\"", "c locale", "locale posix", "posix locale"}
+	ofLocale = []string{"setting locale", "set locale", "set the locale", "setlocale", "locale setting", "locale c\n", "locale c ", "locale \"c\"", "c locale", "locale posix", "posix locale"}
 	// ofDisplay is what the libraries of X11 and Wayland say.
 	ofDisplay = []string{"open display", "open x display", "connect to display", "to wayland display"}
 	// ofCall is said of a chown(2), which is looked at itself, or of another call that failed.

@@ -40,6 +40,7 @@ func TestMessage(t *testing.T) {
 		{"undefined reference to `TOKEN'", wall.None},
 		{"not set: a thing\nDEBUG: a line of its own", wall.None},
 		{"unsupported locale file foo.po", wall.None},
+		{"locale C: login failed", wall.None},
 		{"cannot include /usr/include/stdio.h on its own", wall.None},
 		{"who owns /usr/bin/ls", wall.None},
 		{"chown: changing ownership of '/usr/bin/ls': Read-only file system", wall.None},

@@ -281,6 +281,9 @@ func writable(f Failure, p string, m Mount, v View) string {
 		}
 		return "--tmpfs " + dir + " for what may be lost"
 	}
+	if _, yours, _ := v.Host(p); in.Exists && !in.Dir && !makes(f.Call) && !yours || len(f.IDs) == 2 && !v.Mapped(f.IDs[0], f.IDs[1]) {
+		return "" // an overlay's copy has the owner and the mode of the file below
+	}
 	id := asYou(v)
 	if _, yours, _ := v.Host(dir); yours {
 		return "--overlay-tmp " + dir + id + ", whose changes are thrown away, --overlay, which keeps them apart, or --rw, which changes the host's"

@@ -12,7 +12,7 @@ import (
 // jail's own unsaid.
 func TestWritable(t *testing.T) {
 	v := jail
-	v.inside = map[string]wall.Seen{"/dev/null": file(0o666, 0), "/etc": dir(0o755, 0), "/run": dir(0o755, 0), "/srv": dir(0o755, 1001), "/usr/local/bin": dir(0o755, 0)}
+	v.inside = map[string]wall.Seen{"/dev/null": file(0o666, 0), "/etc": dir(0o755, 0), "/run": dir(0o755, 0), "/srv": dir(0o755, 1001), "/usr/local/bin": dir(0o755, 0), "/usr/local/bin/old": file(0o755, 0), "/srv/old": file(0o644, 1001)}
 	v.host = map[string]string{"/dev": "/dev", "/etc": "/etc", "/run": "/run", "/srv": "/srv", "/usr/local/bin": "/usr/local/bin", "/proc/sys/net": "/proc/sys/net", "/sys/fs/cgroup": "/sys/fs/cgroup"}
 	v.mounts = `1 0 0:1 / / ro - tmpfs none rw
 2 1 0:2 / /usr ro - ext4 /dev/sda rw
@@ -33,6 +33,10 @@ func TestWritable(t *testing.T) {
 		{"openat", "/usr/local/bin/tool", self, "--overlay-tmp /usr/local/bin, whose changes are thrown away, or --overlay, which keeps them apart; the host's is not yours to change"},
 		{"openat", "/srv/x", v, "--overlay-tmp /srv --id self, whose changes are thrown away, --overlay, which keeps them apart, or --rw, which changes the host's"},
 		{"openat", "/srv/x", self, "--overlay-tmp /srv, whose changes are thrown away, --overlay, which keeps them apart, or --rw, which changes the host's"},
+		{"openat", "/usr/local/bin/old", v, ""},
+		{"unlink", "/usr/local/bin/old", self, "--overlay-tmp /usr/local/bin, whose changes are thrown away, or --overlay, which keeps them apart; the host's is not yours to change"},
+		{"openat", "/srv/old", self, "--overlay-tmp /srv, whose changes are thrown away, --overlay, which keeps them apart, or --rw, which changes the host's"},
+		{"fchownat", "/srv/old", self, ""},
 		{"fchmodat", "/dev/null", v, ""},
 		{"openat", "/etc/x", v, "--tmpfs /etc, which hides what is there, for what may be lost"},
 		{"openat", "/run/x", v, "--tmpfs /run, which hides what is there, for what may be lost"},
@@ -44,7 +48,11 @@ func TestWritable(t *testing.T) {
 		{"openat", "/proc/sysrq-trigger", v, ""},
 		{"mkdir", "/sys/fs/cgroup/x", v, ""},
 	} {
-		got := wall.Of(wall.Failure{Call: c.call, Errno: unix.EROFS, Paths: []string{c.path}, Write: true}, c.v)
+		f := wall.Failure{Call: c.call, Errno: unix.EROFS, Paths: []string{c.path}, Write: true}
+		if c.call == "fchownat" {
+			f.IDs = []uint32{5, 1<<32 - 1}
+		}
+		got := wall.Of(f, c.v)
 		if got.Wall != wall.ReadOnly || got.Remedy != c.want {
 			t.Errorf("%s %s: %q %q, want %q", c.call, c.path, got.Wall, got.Remedy, c.want)
 		}
