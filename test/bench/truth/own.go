@@ -12,6 +12,19 @@ import (
 // own are failures of ordinary programs that a jail has nothing to do with: whatever
 // is named is wrong. Each is a line of sh, inside.
 var own = []struct{ program, line string }{
+	// Nobody listens there outside either, nor has the host that address.
+	{"curl", `curl -sS http://localhost:1`},
+	{"psql", `psql -h 127.0.0.1 -p 1 -c 'select 1'`},
+	{"bash", `bash -c 'exec 3<>/dev/tcp/127.0.0.1/1'`},
+	{"python3", `python3 -c 'import socket; socket.socket().bind(("192.0.2.1", 8080))'`},
+	// Limits of its own, and what nobody has.
+	{"bash", `bash -c 'ulimit -u 3; (sleep 0.1) & (sleep 0.1) & (sleep 0.1) & (sleep 0.1) & wait; exit 3'`},
+	{"bash", `bash -c 'ulimit -n 4; exec 3</etc/passwd 4</etc/passwd 5</etc/passwd'`},
+	{"python3", `ulimit -v 100000; python3 -c 'bytearray(200 << 20)'`},
+	{"python3", `python3 -c 'import mmap; mmap.mmap(-1, 1 << 48, flags=mmap.MAP_PRIVATE)'`},
+	// Another process's, and another file system's.
+	{"cat", `cat /proc/4000000/status`},
+	{"bash", `bash -c 'echo $$ >/tmp/pid; kill -0 4000000'`},
 	{"sh", `exit 3`},
 	{"sh", `test -e /nowhere`},
 	{"sh", `echo "usage: nothing" >&2; exit 2`},
