@@ -19,11 +19,10 @@ func explained(f Failure, v View) Met {
 	case executes(f) && f.Errno == unix.ETXTBSY && len(f.Paths) > 0:
 		return Met{Wall: Program, Text: f.Paths[0] + " is open for writing, by itself or another process (execve(2))"}
 	case f.Errno == unix.ENXIO && len(f.Paths) > 0 && f.Paths[0] == "/dev/tty":
-		m := Met{Wall: Terminal, Text: "its session has no terminal (tty(4))"}
-		if !v.HasTerminal() { // or it is in another session than the payload
-			m.Remedy = "--tty always gives the payload one"
+		if v.HasTerminal() {
+			return Met{Wall: Program, Text: "its session has no terminal (tty(4)): the payload's has one, which setsid(2) leaves"}
 		}
-		return m
+		return Met{Wall: Terminal, Text: "its session has no terminal (tty(4))", Remedy: "--tty always gives the payload one"}
 	case f.Call == "umount2" && f.Errno == unix.EBUSY && len(f.Paths) > 0:
 		text := f.Paths[0] + " is busy"
 		if of := v.Users(f.Paths[0]); of != "" {

@@ -55,7 +55,7 @@ func limited(f Failure, v View) Met {
 		if f.Errno == unix.ENOMEM || f.Errno == unix.EAGAIN {
 			wanted := f.Args[1]
 			if f.Call == "mlockall" {
-				wanted = v.Memory("VmSize")
+				wanted = v.Memory("VmSize") - min(v.Memory("VmLck"), v.Memory("VmSize"))
 			}
 			return locked(wanted, v)
 		}
@@ -126,6 +126,14 @@ func mapped(f Failure, v View) Met {
 	case f.Errno == unix.EAGAIN:
 		return locked(size, v)
 	}
+	// In the order of mm/mmap.c:may_expand_vm.
+	if limit := v.Limit(addressSpace.name); v.Memory("VmSize")+size > limit {
+		if m := lowered(addressSpace, v); m.Wall != None {
+			m.Inferred = true
+			return m
+		}
+		return Met{Wall: Limit, Inferred: true, Text: "its address space would have been more than " + bytes(limit) + " (RLIMIT_AS, which a jail inherits)", Remedy: "ulimit -v unlimited before procjail"}
+	}
 	private := f.Call == "mremap" || f.Args[2]&unix.PROT_WRITE != 0 && f.Args[3]&unix.MAP_TYPE == unix.MAP_PRIVATE
 	if limit := v.Limit(data.name); private && v.Memory("VmData")+size > limit {
 		if m := lowered(data, v); m.Wall != None {
@@ -133,13 +141,6 @@ func mapped(f Failure, v View) Met {
 			return m
 		}
 		return Met{Wall: Limit, Inferred: true, Text: "its memory would have been more than the " + bytes(limit) + " that a process may have (RLIMIT_DATA)", Remedy: "--memory SIZE allows more"}
-	}
-	if limit := v.Limit(addressSpace.name); v.Memory("VmSize")+size > limit {
-		if m := lowered(addressSpace, v); m.Wall != None {
-			m.Inferred = true
-			return m
-		}
-		return Met{Wall: Limit, Inferred: true, Text: "its address space would have been more than " + bytes(limit) + " (RLIMIT_AS, which a jail inherits)", Remedy: "ulimit -v unlimited before procjail"}
 	}
 	return Met{}
 }

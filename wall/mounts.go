@@ -2,6 +2,7 @@ package wall
 
 import (
 	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,10 +19,11 @@ func across(f Failure, v View) Met {
 			Wall: Program, Text: "one is on the mount " + a.Point + ", the other on " + b.Point + ", which are two on the host as well: rename(2) and link(2) do not cross mounts",
 		}
 	case a.Point != b.Point:
-		return Met{
-			Wall: Mounts, Text: "one is on the mount " + a.Point + ", the other on " + b.Point + ": rename(2) and link(2) do not cross mounts",
-			Remedy: "show a directory that holds both, with one --rw",
+		m := Met{Wall: Mounts, Text: "one is on the mount " + a.Point + ", the other on " + b.Point + ": rename(2) and link(2) do not cross mounts"}
+		if top := func(p string) string { return strings.SplitN(p, "/", 3)[1] }; top(f.Paths[0]) == top(f.Paths[1]) {
+			m.Remedy = "show a directory that holds both, with one --rw"
 		}
+		return m
 	case a.Type == "overlay" && f.Errno == unix.EXDEV && v.Inside(f.Paths[0]).Dir:
 		return Met{
 			Wall: Mounts, Text: f.Paths[0] + " is a directory of the lower layer of the overlay on " + a.Point + ", which renames none of those",

@@ -62,10 +62,16 @@ func refused(f Failure, v View) Met {
 		return Met{}
 	case !known:
 		return Met{Wall: Unknown, Text: "you may not look there yourself: permission bits, or Landlock"}
-	case v.HasLandlock() && f.Errno == unix.EACCES && f.Call != "connect" && (f.Write || makes(f.Call)): // reading is allowed everywhere
+	case v.HasLandlock() && f.Errno == unix.EACCES && landlocked(f): // reading is allowed everywhere
 		return Met{Wall: Landlock, Inferred: true, Text: "the permission bits and the mount allow it: Landlock lets nothing be written but beneath the writable mounts", Remedy: "--rw or --tmpfs for what it writes to"}
 	}
 	return Met{}
+}
+
+// landlocked reports whether a call is one that Landlock may refuse beneath a directory
+// in which it lets files be read: landlock(7).
+func landlocked(f Failure) bool {
+	return makes(f.Call) || f.Write && slices.Contains([]string{"open", "openat", "openat2", "creat", "truncate"}, f.Call)
 }
 
 // lowPort is for a port that takes a capability: ip(7).

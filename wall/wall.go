@@ -144,7 +144,7 @@ func of(f Failure, v View) Met {
 	case unix.EACCES, unix.EPERM:
 		return refused(f, v)
 	case unix.ENETUNREACH, unix.EHOSTUNREACH, unix.EADDRNOTAVAIL, unix.ENETDOWN:
-		if v.NetNone() && (f.Call != "bind" || v.HasAddress(f.Address)) {
+		if v.NetNone() && (f.Errno != unix.EADDRNOTAVAIL || v.HasAddress(f.Address) && (f.Call == "bind" || v.Listens(f.Address))) {
 			return Met{Wall: Network, Text: lookup(f) + "--net none has no network but its own loopback", Remedy: "--net host, with all that the host reaches"}
 		}
 	case unix.ECONNREFUSED:
@@ -206,12 +206,12 @@ func missing(f Failure, v View) Met {
 		if p == "/etc/resolv.conf" && v.NetNone() {
 			return Met{Wall: Network, Text: "--net none has no " + p, Remedy: "--net host, with all that the host reaches"}
 		}
-		if at := v.Leads(p); at != p {
+		if at := v.Leads(p); at != p && !ofProcess(at) {
 			if _, ok := v.OnHost(at); ok {
 				return Met{Wall: NotShown, Inferred: !in.Known, Text: p + " leads to " + at + ", which exists on the host and is not shown inside", Remedy: show(f, at, v)}
 			}
 		}
-		if real, ok := v.OnHost(p); ok {
+		if real, ok := v.OnHost(p); ok && !ofProcess(real) {
 			text := p + " exists on the host and is not shown inside"
 			if real != p {
 				text = p + " leads to " + real + ", which exists on the host and is not shown inside"

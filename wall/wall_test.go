@@ -125,6 +125,7 @@ var jail = view{
 4 1 0:4 / /mnt rw,noexec - ext4 /dev/sdb rw
 5 1 0:5 / /a\040b rw - ext4 /dev/sdc ro
 6 1 0:6 / /over rw - overlay none rw
+7 1 0:7 / /work/in rw - ext4 /dev/sdd rw
 `,
 	listening: "127.0.0.1:5432", none: true, landlock: true, slots: 64, limits: map[string]uint64{"Max open files": 64},
 }
@@ -184,7 +185,10 @@ func TestOf(t *testing.T) {
 		{"a lock", wall.Failure{Call: "openat", Errno: unix.EAGAIN}, jail, wall.None, false, ""},
 		{"a full tmpfs", wall.Failure{Call: "mkdir", Errno: unix.ENOSPC, Paths: []string{"/tmp/d"}, Write: true}, jail, wall.Space, false, "--tmpfs /tmp:SIZE makes it larger, and it counts as memory"},
 		{"a full disk", wall.Failure{Call: "mkdir", Errno: unix.ENOSPC, Paths: []string{"/mnt/d"}, Write: true}, jail, wall.None, false, ""},
-		{"two mounts", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/mnt/b"}, Write: true}, jail, wall.Mounts, false, "show a directory that holds both, with one --rw"},
+		{"two mounts", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/mnt/b"}, Write: true}, jail, wall.Mounts, false, ""},
+		{"two mounts below one directory", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/work/in/a", "/work/b"}, Write: true}, jail, wall.Mounts, false, "show a directory that holds both, with one --rw"},
+		{"a mode, of Landlock's mounts", wall.Failure{Call: "access", Errno: unix.EACCES, Paths: []string{"/tmp/x"}, Write: true}, jail, wall.None, false, ""},
+		{"a loopback of IPv6", wall.Failure{Call: "connect", Errno: unix.EADDRNOTAVAIL, Address: "[::1]:5999"}, jail, wall.None, false, ""},
 		{"two mounts on the host", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/mnt/b"}, Write: true}, apart, wall.Program, false, ""},
 		{"one mount", wall.Failure{Call: "rename", Errno: unix.EXDEV, Paths: []string{"/tmp/a", "/tmp/b"}, Write: true}, jail, wall.None, false, ""},
 		{"the program's own", wall.Failure{Call: "mkdir", Errno: unix.EEXIST, Paths: []string{"/tmp"}, Write: true}, jail, wall.None, false, ""},

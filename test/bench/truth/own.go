@@ -17,10 +17,14 @@ var own = []struct{ program, line string }{
 	{"psql", `psql -h 127.0.0.1 -p 1 -c 'select 1'`},
 	{"bash", `bash -c 'exec 3<>/dev/tcp/127.0.0.1/1'`},
 	{"python3", `python3 -c 'import socket; socket.socket().bind(("192.0.2.1", 8080))'`},
+	{"python3", `python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("127.0.0.1", 9)); s.send(b""); s.recv(1)'`},
+	// What Landlock does not refuse.
+	{"python3", `python3 -c 'import ctypes, os; ctypes.CDLL(None).prctl(4, 0); os.system("cat /proc/%d/maps" % os.getpid()); raise SystemExit(3)'`},
 	// Limits of its own, and what nobody has.
 	{"bash", `bash -c 'ulimit -u 3; (sleep 0.1) & (sleep 0.1) & (sleep 0.1) & (sleep 0.1) & wait; exit 3'`},
 	{"bash", `bash -c 'ulimit -n 4; exec 3</etc/passwd 4</etc/passwd 5</etc/passwd'`},
 	{"python3", `ulimit -v 100000; python3 -c 'bytearray(200 << 20)'`},
+	{"python3", `ulimit -d 100000; python3 -c 'bytearray(200 << 20)'`},
 	{"python3", `python3 -c 'import mmap; mmap.mmap(-1, 1 << 48, flags=mmap.MAP_PRIVATE)'`},
 	// Another process's, and another file system's.
 	{"cat", `cat /proc/4000000/status`},

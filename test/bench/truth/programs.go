@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -17,7 +18,7 @@ type met struct {
 	program string
 	before  string // a line of sh outside, in DIR, which is also the home outside
 	options string
-	line    string // a line of sh, inside
+	line    string // a line of sh, inside; PORT is one that somebody listens on outside
 	wall    string // of the report: a package wall's, "seccomp", or a field of it
 	names   string // a regular expression for the line
 }
@@ -35,6 +36,9 @@ var walls = []met{
 	{"ssh", "", "", `ssh -o BatchMode=yes example.com`, "network", noNetwork},
 	{"curl", "", "", `curl -sS http://example.com`, "network", noNetwork},
 	{"curl", "", "", `curl -sS http://192.0.2.1`, "network", noNetwork},
+	{"curl", "", "", `curl -sS http://localhost:PORT`, "network", `nobody inside listens there`},
+	{"psql", "", "", `psql -h 127.0.0.1 -p PORT -c 'select 1'`, "network", `nobody inside listens there`},
+	{"bash", "", "", `bash -c 'exec 3<>/dev/tcp/127.0.0.1/PORT'`, "network", `nobody inside listens there`},
 	{"wget", "", "", `wget -t 1 -qO- http://example.com || { echo "no page" >&2; exit 1; }`, "network", noNetwork},
 	{"rsync", "", "", `rsync rsync://example.com/x /tmp/x`, "network", noNetwork},
 	{"pip3", "", "", `pip3 download --retries 1 -d /tmp requests`, "network", noNetwork},
@@ -188,7 +192,13 @@ func (b *bench) meet(p met, options []string) (v Verdict, err error) {
 	if err := os.Mkdir(cwd, 0o755); err != nil {
 		return v, err
 	}
-	out, err := shell(cwd, env, append(args, "sh", "-c", in(dir, p.line))...)
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return v, err
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	out, err := shell(cwd, env, append(args, "sh", "-c", strings.ReplaceAll(in(dir, p.line), "PORT", port))...)
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return v, err
 	}
