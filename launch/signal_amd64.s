@@ -2,8 +2,8 @@
 
 // forwardSignal is a signal handler, called by the kernel on the signal stack:
 // DI the signal. It counts the signal, sends it on, unless that was one of the
-// held before it was counted, and wakes the supervisor. It touches no memory of Go's but forwardTo, held,
-// signalled and wake; sigreturn restores every register.
+// held before it was counted, and wakes the supervisor. It touches no memory of
+// Go's but forwardTo, held, signalled and wake; sigreturn restores every register.
 TEXT ·forwardSignal(SB), NOSPLIT|NOFRAME, $0-0
 	MOVL DI, R8
 	MOVQ ·held(SB), R9

@@ -171,7 +171,7 @@ func (t *terminal) typed(in int, keys bool) {
 		if keys && t.interrupts(buf[:n]) {
 			t.tell(&t.asked)
 		}
-		if !sys.WriteUntil(t.master, buf[:n], t.quit) {
+		if sys.WriteUntil(t.master, buf[:n], t.quit) != nil {
 			return
 		}
 	}
@@ -232,7 +232,7 @@ func (t *terminal) endOfInput(within bool) {
 	if !within {
 		end = end[:1]
 	}
-	sys.WriteUntil(t.master, end, t.quit)
+	_ = sys.WriteUntil(t.master, end, t.quit)
 }
 
 // shown copies what the payload writes until no process has the other side, for

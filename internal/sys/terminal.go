@@ -83,7 +83,7 @@ func ReceiveFD(socket int) (int, error) {
 }
 
 // PollInput calls ppoll(2) until in can be read, or quit, for which it returns
-// false.
+// false. There may be no quit: -1.
 func PollInput(in, quit int) bool {
 	fds := [2]unix.PollFd{{Fd: int32(in), Events: unix.POLLIN}, {Fd: int32(quit), Events: unix.POLLIN}}
 	for {
@@ -142,7 +142,7 @@ func Read(fd int, buf []byte) (int, error) {
 			return n, nil
 		case unix.EINTR:
 		case unix.EAGAIN:
-			waitFor(fd, unix.POLLIN)
+			PollInput(fd, -1)
 		default:
 			return 0, os.NewSyscallError("read", err)
 		}
@@ -150,7 +150,12 @@ func Read(fd int, buf []byte) (int, error) {
 }
 
 // WriteAll calls write(2) until all of data is written.
-func WriteAll(fd int, data []byte) error {
+func WriteAll(fd int, data []byte) error { return WriteUntil(fd, data, -1) }
+
+// WriteUntil calls write(2) until all of data is written. Where a descriptor that does
+// not block has no room it waits, and no longer than until there is something to read
+// from quit: os.ErrDeadlineExceeded.
+func WriteUntil(fd int, data []byte, quit int) error {
 	for len(data) > 0 {
 		n, err := unix.Write(fd, data)
 		switch err {
@@ -158,33 +163,16 @@ func WriteAll(fd int, data []byte) error {
 			data = data[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
-			waitFor(fd, unix.POLLOUT)
+			fds := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}, {Fd: int32(quit), Events: unix.POLLIN}} // a negative one is passed over: poll(2)
+			_, _ = unix.Ppoll(fds[:], nil, nil)
+			if fds[1].Revents != 0 {
+				return os.ErrDeadlineExceeded
+			}
 		default:
 			return os.NewSyscallError("write", err)
 		}
 	}
 	return nil
-}
-
-// WriteUntil calls write(2) until all of data is written to a descriptor that does not
-// block, or there is something to read from quit, for which it returns false.
-func WriteUntil(fd int, data []byte, quit int) bool {
-	for len(data) > 0 {
-		n, err := unix.Write(fd, data)
-		switch err {
-		case nil:
-			data = data[n:]
-		case unix.EINTR:
-		case unix.EAGAIN:
-			fds := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}, {Fd: int32(quit), Events: unix.POLLIN}}
-			if _, err := unix.Ppoll(fds[:], nil, nil); err != nil && err != unix.EINTR || fds[1].Revents != 0 {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // WriteWithin calls write(2) when there is room for data that no pipe divides
@@ -205,9 +193,4 @@ func WriteWithin(fd int, data []byte, wait time.Duration) error {
 			return WriteAll(fd, data)
 		}
 	}
-}
-
-func waitFor(fd int, events int16) {
-	fds := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
-	_, _ = unix.Ppoll(fds[:], nil, nil)
 }
