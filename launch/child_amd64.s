@@ -28,12 +28,12 @@
 	TESTQ reg, reg; \
 	JLT  passed
 
-// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) int64
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) (pid, thread int64)
 //
 // Every signal is blocked around the clone, so that no handler of Go's ever
 // runs in the child, which inherits the mask. In the supervisor nothing can
 // move the goroutine to another thread meanwhile.
-TEXT ·cloneAndRun(SB), NOSPLIT, $16-56
+TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
 	MOVQ $-1, AX
 	MOVQ AX, all-8(SP)
 	MOVQ $14, AX // rt_sigprocmask(SIG_SETMASK, ~[], old, 8)
@@ -53,7 +53,10 @@ TEXT ·cloneAndRun(SB), NOSPLIT, $16-56
 	SYSCALL
 	TESTQ AX, AX
 	JEQ  child
-	MOVQ AX, ret+48(FP)
+	MOVQ AX, pid+48(FP)
+	MOVQ $186, AX // gettid
+	SYSCALL
+	MOVQ AX, thread+56(FP)
 
 	MOVQ $14, AX // rt_sigprocmask(SIG_SETMASK, old, NULL, 8)
 	MOVQ $2, DI

@@ -25,8 +25,8 @@
 	MOVD reg, R9; \
 	TBNZ $63, reg, passed
 
-// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) int64
-TEXT ·cloneAndRun(SB), NOSPLIT, $16-56
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) (pid, thread int64)
+TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
 	MOVD $-1, R9
 	MOVD R9, all-8(SP)
 	MOVD $2, R0 // rt_sigprocmask(SIG_SETMASK, ~[], old, 8)
@@ -46,7 +46,10 @@ TEXT ·cloneAndRun(SB), NOSPLIT, $16-56
 	MOVD $435, R8 // clone3
 	SVC
 	CBZ  R0, next
-	MOVD R0, ret+48(FP)
+	MOVD R0, pid+48(FP)
+	MOVD $178, R8 // gettid
+	SVC
+	MOVD R0, thread+56(FP)
 
 	MOVD $2, R0 // rt_sigprocmask(SIG_SETMASK, old, NULL, 8)
 	MOVD $old-16(SP), R1

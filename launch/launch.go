@@ -107,11 +107,12 @@ func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 }
 
 // cloneAndRun calls clone3(2) with args, with every signal blocked. In the
-// supervisor it returns the process id or a negative errno; in the child it
-// runs table from first, the op with that index, and never returns.
+// supervisor it returns the process id or a negative errno, and the id of the thread
+// that called; in the child it runs table from first, the op with that index, and never
+// returns.
 //
 //go:noescape
-func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, outcomes *outcome, index uintptr) int64
+func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, outcomes *outcome, index uintptr) (pid, thread int64)
 
 type run struct {
 	plan  *plan.Plan
@@ -378,10 +379,8 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
 	first := r.prog.first
-	runtime.LockOSThread()
-	pid := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
-	r.thread = sys.Gettid()
-	runtime.UnlockOSThread()
+	pid, thread := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
+	r.thread = int(thread)
 	r.prog.board.set(i, pid)
 	if pid < 0 {
 		return r.stepError(i, unix.Errno(-pid))
