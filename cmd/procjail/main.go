@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/host"
-	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -19,7 +18,6 @@ import (
 var version = "devel"
 
 func main() {
-	sys.GrowStack()
 	os.Exit(procjail(os.Args[1:]))
 }
 

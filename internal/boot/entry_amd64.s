@@ -1,11 +1,12 @@
 #include "textflag.h"
 
-// See entry.go. The stack holds argc and argv as the kernel left them.
+// See boot.go. The stack holds what the kernel left: argc, argv, NULL, envp, NULL and
+// the auxiliary vector.
 TEXT ·entry(SB), NOSPLIT|NOFRAME, $0-0
 	MOVQ $157, AX // prctl(PR_GET_TIMERSLACK)
 	MOVQ $30, DI
 	SYSCALL
-	MOVQ AX, ·callerTimerSlack(SB)
+	MOVQ AX, ·TimerSlack(SB)
 	MOVQ $157, AX // prctl(PR_SET_TIMERSLACK, 1 ms)
 	MOVQ $29, DI
 	MOVQ $1000000, SI
@@ -21,7 +22,7 @@ TEXT ·entry(SB), NOSPLIT|NOFRAME, $0-0
 	TESTQ AX, AX
 	JNE  signals
 	MOVQ 0(SP), AX
-	MOVQ AX, ·callerFiles(SB)
+	MOVQ AX, ·Files(SB)
 	CMPQ AX, $3
 	JLS  signals
 	MOVQ $3, 0(SP)
@@ -48,6 +49,46 @@ ask: // rt_sigaction(R12, NULL, SP, 8)
 next:
 	SUBQ $1, R12
 	JNE  ask
-	MOVQ R13, ·ignored(SB)
+	MOVQ R13, ·Ignored(SB)
 	ADDQ $128, SP
+
+	MOVQ $28, AX // madvise(bss, its size, MADV_POPULATE_WRITE)
+	MOVQ $runtime·bss(SB), DI
+	ANDQ $~4095, DI
+	MOVQ $runtime·ebss(SB), SI
+	SUBQ DI, SI
+	MOVQ $23, DX
+	SYSCALL
+
+	MOVQ ·profileRate(SB), AX
+	MOVQ $0, (AX)
+
+	MOVQ 0(SP), CX
+	LEAQ 16(SP)(CX*8), SI // envp
+	MOVQ ·processors(SB), DX
+environment:
+	MOVQ (SI), AX
+	TESTQ AX, AX
+	JEQ  add
+	ADDQ $8, SI
+	CMPQ (AX), DX // "GOMAXPRO", then "OCS="; behind the last string are others of the kernel's
+	JNE  environment
+	MOVL 7(AX), AX
+	CMPL AX, ·processors+7(SB)
+	JNE  environment
+	JMP  go
+add: // before the NULL that SI is at: what is before it moves by two pointers
+	MOVQ $1, ·Narrow(SB)
+	MOVQ SI, CX
+	MOVQ SP, SI
+	SUBQ SP, CX
+	SHRQ $3, CX
+	SUBQ $16, SP // which stays aligned
+	MOVQ SP, DI
+	CLD
+	REP; MOVSQ
+	LEAQ ·processors(SB), AX
+	MOVQ AX, 0(DI)
+	MOVQ AX, 8(DI)
+go:
 	JMP  _rt0_amd64_linux(SB)

@@ -1,11 +1,12 @@
 #include "textflag.h"
 
-// See entry.go. The stack holds argc and argv as the kernel left them.
+// See boot.go. The stack holds what the kernel left: argc, argv, NULL, envp, NULL and
+// the auxiliary vector.
 TEXT ·entry(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $30, R0 // prctl(PR_GET_TIMERSLACK)
 	MOVD $167, R8
 	SVC
-	MOVD R0, ·callerTimerSlack(SB)
+	MOVD R0, ·TimerSlack(SB)
 	MOVD $29, R0 // prctl(PR_SET_TIMERSLACK, 1 ms)
 	MOVD $1000000, R1
 	MOVD $167, R8
@@ -20,7 +21,7 @@ TEXT ·entry(SB), NOSPLIT|NOFRAME, $0-0
 	SVC
 	CBNZ R0, signals
 	MOVD (RSP), R9
-	MOVD R9, ·callerFiles(SB)
+	MOVD R9, ·Files(SB)
 	CMP  $3, R9
 	BLS  signals
 	MOVD $3, R9
@@ -50,6 +51,51 @@ ask: // rt_sigaction(R19, NULL, RSP, 8)
 next:
 	SUBS $1, R19, R19
 	BNE  ask
-	MOVD R20, ·ignored(SB)
+	MOVD R20, ·Ignored(SB)
 	ADD  $128, RSP
+
+	MOVD $runtime·bss(SB), R0 // madvise(bss, its size, MADV_POPULATE_WRITE)
+	AND  $~65535, R0 // whatever the size of a page
+	MOVD $runtime·ebss(SB), R1
+	SUB  R0, R1, R1
+	MOVD $23, R2
+	MOVD $233, R8
+	SVC
+
+	MOVD ·profileRate(SB), R9
+	MOVD ZR, (R9)
+
+	MOVD (RSP), R9
+	ADD  $16, RSP, R10
+	ADD  R9<<3, R10, R10 // envp
+	MOVD ·processors(SB), R11
+	MOVWU ·processors+7(SB), R12
+environment:
+	MOVD (R10), R13
+	CBZ  R13, add
+	ADD  $8, R10
+	MOVD (R13), R14 // "GOMAXPRO", then "OCS="; behind the last string are others of the kernel's
+	CMP  R14, R11
+	BNE  environment
+	MOVWU 7(R13), R14
+	CMP  R14, R12
+	BNE  environment
+	B    go
+add: // before the NULL that R10 is at: what is before it moves by two pointers
+	MOVD $1, R9
+	MOVD R9, ·Narrow(SB)
+	MOVD RSP, R11
+	SUB  $16, RSP // which stays aligned
+	MOVD RSP, R12
+move:
+	CMP  R11, R10
+	BEQ  moved
+	MOVD.P 8(R11), R13
+	MOVD.P R13, 8(R12)
+	B    move
+moved:
+	MOVD $·processors(SB), R13
+	MOVD R13, (R12)
+	MOVD R13, 8(R12)
+go:
 	JMP  _rt0_arm64_linux(SB)

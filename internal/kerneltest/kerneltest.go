@@ -93,7 +93,7 @@ var built = sync.OnceValues(func() ([]byte, error) {
 	defer os.RemoveAll(dir)
 	name := filepath.Join(dir, "procjail")
 	// The flags of the Makefile that make a difference.
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-E github.com/Emmanuel326/procjail/internal/sys.entry", "-o", name, "github.com/Emmanuel326/procjail/cmd/procjail")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-E github.com/Emmanuel326/procjail/internal/boot.entry", "-o", name, "github.com/Emmanuel326/procjail/cmd/procjail")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, errors.Join(err, errors.New(string(out)))

@@ -114,7 +114,7 @@ func TestKernelDescriptors(t *testing.T) {
 }
 
 // TestKernelOpenFiles: the supervisor opens nothing before it begins
-// (internal/sys/entry.go), and has the limit on descriptors then that it was given, or
+// (internal/boot/boot.go), and has the limit on descriptors then that it was given, or
 // the usual one.
 func TestKernelOpenFiles(t *testing.T) {
 	kerneltest.Begin(t)
@@ -134,7 +134,21 @@ func TestKernelOpenFiles(t *testing.T) {
 	}
 }
 
-// TestKernelTimerSlack: the supervisor changes its own (internal/sys/entry.go).
+// TestKernelProcessors: the supervisor has a variable of its own (internal/boot/boot.go),
+// which nobody inherits and which gives way to the caller's.
+func TestKernelProcessors(t *testing.T) {
+	kerneltest.EachID(t, func(t *testing.T, id string) {
+		for given, want := range map[string]string{"A=": "", "B=GOMAXPROCS=2": "", "GOMAXPROCS=1": "GOMAXPROCS=1\n", "GOMAXPROCS=64": "GOMAXPROCS=64\n"} {
+			cmd := kerneltest.Command(t, "-q", "--id", id, "-e", "GOMAXPROCS", "sh", "-c", "env | grep ^GOMAXPROCS; true")
+			cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "GOMAXPROCS=") }), given)
+			if got := kerneltest.RunCommand(t, cmd); got.Code != 0 || got.Stdout != want {
+				t.Errorf("%s: %+v, want %q", given, got, want)
+			}
+		}
+	})
+}
+
+// TestKernelTimerSlack: the supervisor changes its own (internal/boot/boot.go).
 func TestKernelTimerSlack(t *testing.T) {
 	want, err := exec.Command("cat", "/proc/self/timerslack_ns").Output()
 	if err != nil {
