@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
 
@@ -76,7 +77,7 @@ func cgroupEntries() []Entry {
 					files = append(files, path.Dir(dir)+"/cgroup.procs")
 				}
 				for _, f := range files {
-					if e := errnoOf(l.sys.Access(f, unix.W_OK)); e == unix.EACCES || e == unix.EPERM {
+					if e := sys.Errno(l.sys.Access(f, unix.W_OK)); e == unix.EACCES || e == unix.EPERM {
 						return values{"file": f}
 					}
 				}

@@ -1,7 +1,6 @@
 package cause
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
 
@@ -101,7 +101,7 @@ func fileEntries() []Entry {
 			See:    []string{"mkdir(2): EACCES", "access(2)"},
 			probe: onHost(func(l *look, dir string) values {
 				st, err := l.sys.stat(dir)
-				if err != nil || errnoOf(l.sys.Access(dir, unix.W_OK)) != unix.EACCES {
+				if err != nil || sys.Errno(l.sys.Access(dir, unix.W_OK)) != unix.EACCES {
 					return l.saw("%s can be written", dir)
 				}
 				return values{"dir": dir, "owner": strconv.FormatUint(uint64(st.UID), 10), "mode": fmt.Sprintf("%04o", st.Mode&0o7777)}
@@ -205,10 +205,4 @@ func size(n uint64) string {
 		f, i = f/1024, i+1
 	}
 	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0") + units[i:i+1]
-}
-
-func errnoOf(err error) unix.Errno {
-	var e unix.Errno
-	errors.As(err, &e)
-	return e
 }

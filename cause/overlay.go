@@ -14,12 +14,27 @@ import (
 // looks at its directories as they are named, before that when it is created.
 var configures = []plan.Step{plan.FsconfigString{}, plan.FsconfigCreate{}}
 
-// upperTypes are file systems that keep no changes of an overlay
-// (Documentation/filesystems/overlayfs.rst; fs/overlayfs/params.c and super.c
-// refuse them for what they lack).
-var upperTypes = map[int64]string{
-	unix.OVERLAYFS_SUPER_MAGIC: "overlay", unix.NFS_SUPER_MAGIC: "nfs", unix.MSDOS_SUPER_MAGIC: "vfat", unix.EXFAT_SUPER_MAGIC: "exfat",
-	unix.V9FS_MAGIC: "9p", unix.CEPH_SUPER_MAGIC: "ceph", unix.SMB2_SUPER_MAGIC: "cifs",
+// lacking is the name of a file system that keeps no changes of an overlay
+// (Documentation/filesystems/overlayfs.rst; fs/overlayfs/params.c and super.c refuse it
+// for what it lacks), by its magic number; empty: it may keep them.
+func lacking(magic int64) string {
+	switch magic {
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return "overlay"
+	case unix.NFS_SUPER_MAGIC:
+		return "nfs"
+	case unix.MSDOS_SUPER_MAGIC:
+		return "vfat"
+	case unix.EXFAT_SUPER_MAGIC:
+		return "exfat"
+	case unix.V9FS_MAGIC:
+		return "9p"
+	case unix.CEPH_SUPER_MAGIC:
+		return "ceph"
+	case unix.SMB2_SUPER_MAGIC:
+		return "cifs"
+	}
+	return ""
 }
 
 // overlayEntries are about overlays, and what file systems say themselves.
@@ -57,8 +72,8 @@ func overlayEntries() []Entry {
 				if err != nil {
 					return l.saw("%v", err)
 				}
-				name, ok := upperTypes[s.Type]
-				if !ok {
+				name := lacking(s.Type)
+				if name == "" {
 					return l.saw("type 0x%x", s.Type)
 				}
 				return values{"dir": filepath.Dir(dir), "type": name}

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/userns"
 )
@@ -223,7 +224,7 @@ func privilegeEntries() []Entry {
 				if _, ok := s.FD.Result(); ok || l.Stage != plan.Supervisor || l.sys.Terminal == nil {
 					return l.saw("not the caller's")
 				}
-				if err := l.sys.Terminal(int(s.FD)); errnoOf(err) != unix.EIO {
+				if err := l.sys.Terminal(int(s.FD)); sys.Errno(err) != unix.EIO {
 					return l.saw("it answers")
 				}
 				return values{"fd": s.FD.String()}

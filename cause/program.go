@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/program"
 	"github.com/Emmanuel326/procjail/plan"
 )
 
@@ -138,7 +139,7 @@ func programEntries() []Entry {
 			See:    append([]string{"elf(5): e_machine"}, see...),
 			probe: func(l *look) values {
 				onHost, _ := l.program()
-				machine := machineOf(l.sys.at(onHost))
+				machine := program.Machine(l.sys.file(onHost))
 				this := "x86-64"
 				if l.host != nil && l.host.Arch == "arm64" {
 					this = "AArch64"
@@ -154,8 +155,8 @@ func programEntries() []Entry {
 			Cause: "{path} is neither a program for this machine nor a script with a #! line", See: see,
 			probe: func(l *look) values {
 				onHost, _ := l.program()
-				head := headOf(l.sys.at(onHost))
-				if head == nil || strings.HasPrefix(string(head), "#!") || strings.HasPrefix(string(head), "\x7fELF") {
+				head, err := program.Head(l.sys.file(onHost))
+				if err != nil || strings.HasPrefix(head, "#!") || strings.HasPrefix(head, "\x7fELF") {
 					return l.saw("%.4q", head)
 				}
 				return values{"path": l.Step.(plan.Execve).Path}
@@ -192,7 +193,7 @@ func (l *look) program() (onHost string, shown bool) {
 func noInterpreter(is func(l *look, name string) bool) func(*look) values {
 	return func(l *look) values {
 		onHost, _ := l.program()
-		name, kind, err := interpreter(l.sys.at(onHost))
+		name, kind, err := program.Interpreter(l.sys.file(onHost))
 		switch {
 		case err != nil:
 			return l.saw("%v", err)
@@ -225,7 +226,7 @@ func covered(l *look) values {
 		return l.saw("nobody asked")
 	}
 	onHost, _ := l.program()
-	interp, _, _ := interpreter(l.sys.at(onHost))
+	interp, _, _ := program.Interpreter(l.sys.file(onHost))
 	for _, file := range []string{onHost, interp} {
 		real, err := filepath.EvalSymlinks(l.sys.at(file))
 		if err != nil {

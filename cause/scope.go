@@ -10,6 +10,7 @@ import (
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
 
@@ -96,7 +97,7 @@ func scopeEntries() []Entry {
 			Remedy: "unset XDG_RUNTIME_DIR and DBUS_SESSION_BUS_ADDRESS, as after su, or " + off,
 			See:    []string{"unix(7): Pathname socket ownership and permissions"},
 			probe: func(l *look) values {
-				if l.sys.Access == nil || errnoOf(l.sys.Access(l.socket(), unix.W_OK)) != unix.EACCES {
+				if l.sys.Access == nil || sys.Errno(l.sys.Access(l.socket(), unix.W_OK)) != unix.EACCES {
 					return l.saw("this account's")
 				}
 				return values{"socket": l.socket()}

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -91,6 +92,20 @@ func (s *System) sysctl(name string) (string, bool) {
 }
 
 func (s *System) stat(path string) (sys.Stat, error) { return sys.StatPath(s.at(path)) }
+
+func (s *System) file(path string) file { return file(s.at(path)) }
+
+// file is one by its name, which is opened for each read.
+type file string
+
+func (f file) ReadAt(b []byte, off int64) (int, error) {
+	o, err := os.Open(string(f))
+	if err != nil {
+		return 0, err
+	}
+	defer o.Close()
+	return o.ReadAt(b, off)
+}
 
 func (s *System) exists(path string) bool { _, err := s.stat(path); return err == nil }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
 
@@ -73,7 +74,7 @@ func procEntries() []Entry {
 				switch {
 				case !strings.HasPrefix(l.hostPath(), "/proc/"), l.sys.Access == nil:
 					return l.saw("not what is asked for")
-				case errnoOf(l.sys.Access(exe, unix.R_OK)) != unix.EACCES:
+				case sys.Errno(l.sys.Access(exe, unix.R_OK)) != unix.EACCES:
 					return l.saw("%s can be read, or is not here", exe)
 				}
 				return values{"exe": exe}
@@ -394,14 +395,14 @@ func (s *System) walk(path string, l *look) (at string, errno unix.Errno) {
 	at = "/"
 	for i, name := range parts {
 		if s.Access != nil {
-			if err := s.Access(at, unix.X_OK); errnoOf(err) == unix.EACCES || l.host != nil && l.host.Caller.UID == 0 && s.closed(at) {
+			if err := s.Access(at, unix.X_OK); sys.Errno(err) == unix.EACCES || l.host != nil && l.host.Caller.UID == 0 && s.closed(at) {
 				return at, unix.EACCES
 			}
 		}
 		at = filepath.Join(at, name)
 		st, err := s.stat(at)
 		if err != nil {
-			return at, errnoOf(err)
+			return at, sys.Errno(err)
 		}
 		if i < len(parts)-1 && !st.IsDir() {
 			return at, unix.ENOTDIR

@@ -15,37 +15,40 @@ type property func(l *Limits, value string) error
 
 // properties are the names of systemd.resource-control(5) that are about one
 // cgroup, each with the file of cgroup-v2.rst that it stands for.
-var properties = map[string]property{
-	"MemoryMax":           memory("memory.max"),
-	"MemoryHigh":          memory("memory.high"),
-	"MemoryLow":           memory("memory.low"),
-	"MemoryMin":           memory("memory.min"),
-	"MemorySwapMax":       memory("memory.swap.max"),
-	"MemoryZSwapMax":      memory("memory.zswap.max"),
-	"TasksMax":            tasksMax,
-	"CPUQuota":            cpuQuota,
-	"CPUQuotaPeriodSec":   cpuPeriod,
-	"CPUWeight":           weight("cpu", "cpu.weight"),
-	"AllowedCPUs":         set("cpuset.cpus"),
-	"AllowedMemoryNodes":  set("cpuset.mems"),
-	"IOWeight":            weight("io", "io.weight"),
-	"IOReadBandwidthMax":  disk("rbps"),
-	"IOWriteBandwidthMax": disk("wbps"),
-	"IOReadIOPSMax":       disk("riops"),
-	"IOWriteIOPSMax":      disk("wiops"),
+func properties() map[string]property {
+	return map[string]property{
+		"MemoryMax":           memory("memory.max"),
+		"MemoryHigh":          memory("memory.high"),
+		"MemoryLow":           memory("memory.low"),
+		"MemoryMin":           memory("memory.min"),
+		"MemorySwapMax":       memory("memory.swap.max"),
+		"MemoryZSwapMax":      memory("memory.zswap.max"),
+		"TasksMax":            tasksMax,
+		"CPUQuota":            cpuQuota,
+		"CPUQuotaPeriodSec":   cpuPeriod,
+		"CPUWeight":           weight("cpu", "cpu.weight"),
+		"AllowedCPUs":         set("cpuset.cpus"),
+		"AllowedMemoryNodes":  set("cpuset.mems"),
+		"IOWeight":            weight("io", "io.weight"),
+		"IOReadBandwidthMax":  disk("rbps"),
+		"IOWriteBandwidthMax": disk("wbps"),
+		"IOReadIOPSMax":       disk("riops"),
+		"IOWriteIOPSMax":      disk("wiops"),
+	}
 }
 
 // Property puts Name=value into l. The names are systemd's, and so are the
 // forms of the values.
 func (l *Limits) Property(s string) error {
 	name, value, ok := strings.Cut(s, "=")
-	parse := properties[name]
+	known := properties()
+	parse := known[name]
 	switch {
 	case !ok:
 		return fmt.Errorf("%q: want NAME=VALUE, such as MemoryHigh=400M", s)
 	case parse == nil:
-		names := make([]string, 0, len(properties))
-		for n := range properties {
+		names := make([]string, 0, len(known))
+		for n := range known {
 			names = append(names, n)
 		}
 		slices.Sort(names)

@@ -161,7 +161,7 @@ func TestPropertyRefuses(t *testing.T) {
 
 // TestEveryProperty: none takes a value that makes no sense for anything.
 func TestEveryProperty(t *testing.T) {
-	for name := range properties {
+	for name := range properties() {
 		for _, value := range []string{"\x00", "\n", "=", "é", "%", "-", "1\n2", "/\x00 1"} {
 			l := none
 			if err := l.Property(name + "=" + value); err == nil || !strings.HasPrefix(err.Error(), name+": ") {

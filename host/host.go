@@ -3,7 +3,7 @@
 package host
 
 import (
-	"errors"
+	"cmp"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -241,9 +241,9 @@ func probePath(src plan.Source) plan.Path {
 	if src.Link {
 		out.Link, _ = sys.Readlink(src.Path)
 	}
-	st, err := sys.StatPath(src.Path)
-	if err != nil {
-		out.Err = errno(err)
+	st, failed := sys.TryStat(src.Path)
+	if failed != 0 {
+		out.Err = plan.Errno(failed)
 		return out
 	}
 	out.Kind, out.Mode, out.UID = kind(st.Mode), st.Mode&0o7777, st.UID
@@ -260,13 +260,8 @@ func probePath(src plan.Source) plan.Path {
 	return out
 }
 
-func errno(err error) plan.Errno {
-	var e unix.Errno
-	if errors.As(err, &e) {
-		return plan.Errno(e)
-	}
-	return plan.Errno(unix.EIO)
-}
+// errno is an error's number, or EIO where it has none.
+func errno(err error) plan.Errno { return plan.Errno(cmp.Or(sys.Errno(err), unix.EIO)) }
 
 // program looks a command up as a shell does: a word with a slash is a path,
 // any other is searched for in PATH, where what cannot be executed is passed

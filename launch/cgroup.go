@@ -203,8 +203,8 @@ func (r *run) known(fd plan.FD) int {
 
 // otherError is the failure of an entry that is more than one system call.
 func (r *run) otherError(i int, err error) error {
-	r.prog.board.set(i, -int64(errnoOf(err)))
-	e := r.stepError(i, errnoOf(err))
+	r.prog.board.set(i, -int64(sys.Errno(err)))
+	e := r.stepError(i, sys.Errno(err))
 	e.Err = err
 	return e
 }

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -58,10 +57,4 @@ func (e *StepError) Unwrap() error {
 
 func (r *run) stepError(i int, errno unix.Errno) *StepError {
 	return &StepError{Index: i, Total: len(r.plan.Entries), Entry: r.plan.Entries[i], Errno: errno, Got: r.prog.board.outcomes[i].result}
-}
-
-func errnoOf(err error) unix.Errno {
-	var e unix.Errno
-	errors.As(err, &e)
-	return e
 }

@@ -33,7 +33,7 @@ func handlerAddress() (handler, restorer uintptr)
 func (r *run) forward(i int, s plan.Forward) error {
 	fd, err := sys.Eventfd()
 	if err != nil {
-		return r.stepError(i, errnoOf(err))
+		return r.stepError(i, sys.Errno(err))
 	}
 	r.owned, r.wake = append(r.owned, fd), fd
 	wake.Store(int32(fd))
@@ -42,7 +42,7 @@ func (r *run) forward(i int, s plan.Forward) error {
 	handler, restorer := handlerAddress()
 	for _, sig := range s.Signals {
 		if err := sys.Sigaction(sig, handler, restorer); err != nil {
-			return r.stepError(i, errnoOf(err))
+			return r.stepError(i, sys.Errno(err))
 		}
 	}
 	r.prog.board.set(i, 0)

@@ -74,7 +74,7 @@ func (r *run) newidmaps(i, n int) error {
 }
 
 func (r *run) programError(i int, err error) error {
-	e := r.stepError(i, errnoOf(err))
+	e := r.stepError(i, sys.Errno(err))
 	e.Err = err
 	return e
 }
@@ -90,11 +90,11 @@ func statusText(s unix.WaitStatus) string {
 func (r *run) writeMap(i int, s plan.WriteMap) error {
 	f, err := os.OpenFile("/proc/"+r.number(s.Pid)+"/"+s.File, os.O_WRONLY, 0)
 	if err != nil {
-		return r.stepError(i, errnoOf(err))
+		return r.stepError(i, sys.Errno(err))
 	}
 	defer f.Close()
 	if _, err := f.Write(s.Map.Bytes()); err != nil {
-		return r.stepError(i, errnoOf(err))
+		return r.stepError(i, sys.Errno(err))
 	}
 	r.prog.board.set(i, int64(len(s.Map.Bytes())))
 	return nil

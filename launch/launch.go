@@ -394,7 +394,7 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 func (r *run) socketpair(i int, s plan.Socketpair) error {
 	a, b, err := sys.Socketpair()
 	if err != nil {
-		return r.stepError(i, errnoOf(err))
+		return r.stepError(i, sys.Errno(err))
 	}
 	r.owned = append(r.owned, a, b)
 	for fd, n := range map[plan.FD]int{s.A: a, s.B: b} {

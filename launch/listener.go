@@ -338,7 +338,7 @@ func (r *run) receive(i, socket int) (int, error) {
 		}
 		err = errNoDescriptor
 	}
-	if errno := errnoOf(err); errno != 0 {
+	if errno := sys.Errno(err); errno != 0 {
 		return -1, r.stepError(i, errno)
 	}
 	if err != nil {

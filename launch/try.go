@@ -55,7 +55,7 @@ func Try(t Trial, results int) Tried {
 	add(plan.Exit{}) // Call, below
 	prog, err := encode(p)
 	if err != nil {
-		return Tried{Cloned: errnoOf(err)}
+		return Tried{Cloned: sys.Errno(err)}
 	}
 	defer prog.board.free()
 	last := len(p.Entries) - 1

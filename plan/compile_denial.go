@@ -39,7 +39,7 @@ func (c *compiler) wantListener() error {
 func traced(spec *Spec) []int32 {
 	switch {
 	case spec.Denials == DenialsTrace:
-		return denial.Traced
+		return denial.Traced()
 	case spec.Look:
 		return []int32{unix.SYS_EXECVE}
 	}

@@ -96,16 +96,12 @@ func (c *compiler) clone() error {
 // limits, a pipe that nobody reads), the stops of a background job, and SIGURG
 // and SIGPROF, which are the Go runtime's own. 32 and 33 are the C library's,
 // whose posix_spawn(3) lets children ignore them.
-var forwarded = func() []unix.Signal {
-	list := []unix.Signal{
-		unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
-		unix.SIGSTKFLT, unix.SIGCONT, unix.SIGTSTP, unix.SIGVTALRM, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR,
-	}
-	for sig := unix.Signal(34); sig <= 64; sig++ {
-		list = append(list, sig)
-	}
-	return list
-}()
+var forwarded = [...]unix.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
+	unix.SIGSTKFLT, unix.SIGCONT, unix.SIGTSTP, unix.SIGVTALRM, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR,
+	34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49,
+	50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64,
+}
 
 // signals tells those that are passed on from those that were ignored when the
 // supervisor was started: they stay so, for the payload too, which inherits that
@@ -115,7 +111,7 @@ func (c *compiler) signals() []unix.Signal {
 	if !c.spec.Forward {
 		return nil
 	}
-	var passed []unix.Signal
+	passed := make([]unix.Signal, 0, len(forwarded))
 	for _, sig := range forwarded {
 		if c.host.Ignored&(1<<(sig-1)) != 0 {
 			c.add(Ignore{sig})
@@ -127,7 +123,7 @@ func (c *compiler) signals() []unix.Signal {
 }
 
 // one is what an eventfd is woken with: the number 1.
-var one = func() []byte { s := newStruct(8); s.u64(0, 1); return s }()
+var one = []byte{1, 0, 0, 0, 0, 0, 0, 0} // amd64 and arm64 are little endian
 
 // tie makes init die when the supervisor's thread does (PR_SET_PDEATHSIG), or
 // now, if that has ended meanwhile: nobody sends the signal twice.

@@ -8,9 +8,15 @@ import (
 	"github.com/Emmanuel326/procjail/userns"
 )
 
-// Namespaces are the CLONE_NEW* flags with their names, in the order of
-// namespaces(7).
-var Namespaces = []Name{
+// cloneFlags are those of clone(2), of which the low byte is a signal, and of unshare(2).
+var cloneFlags = []Name{
+	{unix.CLONE_VM, "CLONE_VM"},
+	{unix.CLONE_FILES, "CLONE_FILES"},
+	{unix.CLONE_VFORK, "CLONE_VFORK"},
+	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
+	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
+	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
+	{uint64(unix.SIGCHLD), "SIGCHLD"},
 	{unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
 	{unix.CLONE_NEWNS, "CLONE_NEWNS"},
 	{unix.CLONE_NEWPID, "CLONE_NEWPID"},
@@ -21,16 +27,9 @@ var Namespaces = []Name{
 	{unix.CLONE_NEWTIME, "CLONE_NEWTIME"},
 }
 
-// The low byte of clone's flags is a signal.
-var cloneFlags = append([]Name{
-	{unix.CLONE_VM, "CLONE_VM"},
-	{unix.CLONE_FILES, "CLONE_FILES"},
-	{unix.CLONE_VFORK, "CLONE_VFORK"},
-	{unix.CLONE_PIDFD, "CLONE_PIDFD"},
-	{unix.CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND"},
-	{unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
-	{uint64(unix.SIGCHLD), "SIGCHLD"},
-}, Namespaces...)
+// Namespaces are the CLONE_NEW* flags with their names, in the order of
+// namespaces(7).
+var Namespaces = cloneFlags[len(cloneFlags)-8:]
 
 // Clone3 is clone3(2) in the supervisor. The child is init; the entry's
 // result is its process id. With CLONE_CLEAR_SIGHAND (since Linux 5.5) no

@@ -11,10 +11,4 @@ var (
 	defaultProgram string
 	//go:embed filters/build.amd64.bpf
 	buildProgram string
-
-	builtins = [...]builtin{
-		{"strict", strictProgram},
-		{"default", defaultProgram},
-		{"build", buildProgram},
-	}
 )

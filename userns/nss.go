@@ -97,21 +97,30 @@ func ParsePasswd(r io.Reader, uid uint32) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 7)
-		if len(fields) < 5 || fields[0] == "" || strings.ContainsAny(fields[0][:1], "#+-") {
+	return parsePasswd(string(text), uid)
+}
+
+func parsePasswd(text string, uid uint32) (Login, error) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		name, rest, _ := strings.Cut(line, ":")
+		_, rest, _ = strings.Cut(rest, ":")
+		user, rest, _ := strings.Cut(rest, ":")
+		group, rest, more := strings.Cut(rest, ":")
+		if !more || name == "" || strings.ContainsAny(name[:1], "#+-") {
 			continue
 		}
-		u, uerr := strconv.ParseUint(fields[2], 10, 32)
-		g, gerr := strconv.ParseUint(fields[3], 10, 32)
-		if uerr != nil || gerr != nil || uint32(u) != uid {
+		u, uerr := strconv.ParseUint(user, 10, 32)
+		if uerr != nil || uint32(u) != uid {
 			continue
 		}
-		l := Login{Name: fields[0], UID: uid, GID: uint32(g)}
-		if len(fields) > 5 {
-			l.Home = fields[5]
+		g, gerr := strconv.ParseUint(group, 10, 32)
+		if gerr != nil {
+			continue
 		}
-		return l, nil
+		_, rest, _ = strings.Cut(rest, ":")
+		home, _, _ := strings.Cut(rest, ":")
+		return Login{Name: name, UID: uid, GID: uint32(g), Home: home}, nil
 	}
 	return Login{}, ErrNoLogin
 }

@@ -62,11 +62,11 @@ func (s System) Self(uid, gid uint32) Caller {
 }
 
 func (s System) login(uid uint32) *Login {
-	text, err := s.read(passwdFile)
+	text, err := sys.ReadFile(s.path(passwdFile))
 	if err != nil {
 		return nil
 	}
-	l, err := ParsePasswd(bytes.NewReader(text), uid)
+	l, err := parsePasswd(text, uid)
 	if err != nil {
 		return nil
 	}

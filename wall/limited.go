@@ -111,7 +111,12 @@ func locked(wanted uint64, v View) Met {
 
 // addresses is how much memory a process can have at all, where it asks for no more
 // levels of page tables: arch/x86/include/asm/page_64_types.h, asm/memory.h of arm64.
-var addresses = map[string]uint64{"amd64": 1 << 47, "arm64": 1 << 48}[runtime.GOARCH]
+func addresses() uint64 {
+	if runtime.GOARCH == "arm64" {
+		return 1 << 48
+	}
+	return 1 << 47
+}
 
 // mapped is for memory that is not to be had. EAGAIN is for memory that would have been
 // locked: mmap(2).
@@ -121,8 +126,8 @@ func mapped(f Failure, v View) Met {
 		size = f.Args[2] - min(f.Args[1], f.Args[2])
 	}
 	switch {
-	case size >= addresses:
-		return Met{Wall: Program, Text: "no process has room for so much: its addresses are " + bytes(addresses)}
+	case size >= addresses():
+		return Met{Wall: Program, Text: "no process has room for so much: its addresses are " + bytes(addresses())}
 	case f.Errno == unix.EAGAIN:
 		return locked(size, v)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/program"
 	"github.com/Emmanuel326/procjail/internal/sys"
 )
 
@@ -85,7 +86,7 @@ func (p Process) Head(name string) string {
 		return ""
 	}
 	defer sys.Close(fd)
-	text, _ := sys.Pread(fd, 4096)
+	text, _ := sys.Pread(fd, program.HeadSize)
 	return text
 }
 

@@ -239,7 +239,7 @@ func TestOfMore(t *testing.T) {
 		{execve(unix.ENOENT), head(elf("/lib/ld-musl-x86_64.so.1")), wall.Program, "/tmp/run needs /lib/ld-musl-x86_64.so.1 as its dynamic loader, which is nowhere, inside or on the host"},
 		{execve(unix.ENOENT), head(elf("/usr")), wall.NotShown, "/tmp/run needs /usr as its dynamic loader, which exists on the host and is not shown inside"},
 		{execve(unix.ENOENT), head(elf("/usr")[:100]), wall.Unknown, "/tmp/run is there: its interpreter or loader is not"},
-		{execve(unix.ENOEXEC), head(elf("")), wall.Program, "/tmp/run is an ELF file for 64-bit Arm (e_machine of elf(5)), which this kernel does not execute"},
+		{execve(unix.ENOEXEC), head(elf("")), wall.Program, "/tmp/run is an ELF file for AArch64 (e_machine of elf(5)), which this kernel does not execute"},
 		{execve(unix.ENOEXEC), head("echo\n"), wall.Program, "/tmp/run begins with neither #! nor a format that this kernel knows"},
 		{execve(unix.ENOEXEC), head(""), wall.Program, "/tmp/run is empty, or cannot be read"},
 		{execve(unix.ETXTBSY), jail, wall.Program, "/tmp/run is open for writing, by itself or another process (execve(2))"},

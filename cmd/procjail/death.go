@@ -12,16 +12,26 @@ import (
 	"github.com/Emmanuel326/procjail/profiles"
 )
 
-// meanings are what the kernel sends a signal for. Anybody else may send it too,
-// and nothing tells them apart.
-var meanings = map[unix.Signal]string{
-	unix.SIGSEGV: "for memory that is not the program's own",
-	unix.SIGBUS:  "for memory behind which there is nothing: of a file that was cut, or of a full file system",
-	unix.SIGILL:  "for an instruction that this processor does not have",
-	unix.SIGFPE:  "for an impossible calculation, as a division by 0",
-	unix.SIGTRAP: "for a breakpoint, to who has no debugger",
-	unix.SIGPIPE: "to who writes to a pipe that nobody reads",
-	unix.SIGSYS:  "for a call that the seccomp policy answers with it",
+// meaning is what the kernel sends a signal for; empty: not for a failure. Anybody else
+// may send it too, and nothing tells them apart.
+func meaning(sig unix.Signal) string {
+	switch sig {
+	case unix.SIGSEGV:
+		return "for memory that is not the program's own"
+	case unix.SIGBUS:
+		return "for memory behind which there is nothing: of a file that was cut, or of a full file system"
+	case unix.SIGILL:
+		return "for an instruction that this processor does not have"
+	case unix.SIGFPE:
+		return "for an impossible calculation, as a division by 0"
+	case unix.SIGTRAP:
+		return "for a breakpoint, to who has no debugger"
+	case unix.SIGPIPE:
+		return "to who writes to a pipe that nobody reads"
+	case unix.SIGSYS:
+		return "for a call that the seccomp policy answers with it"
+	}
+	return ""
 }
 
 // dumping are the signals that leave a core, signal(7).
@@ -42,7 +52,7 @@ func sayDeath(spec *plan.Spec, res launch.Result) {
 		name = "signal " + strconv.Itoa(int(sig))
 	}
 	text := "killed by " + name
-	switch means := meanings[sig]; {
+	switch means := meaning(sig); {
 	case sig == unix.SIGKILL:
 		text += ", which procjail did not send" + killer(res)
 	case sig == unix.SIGXFSZ && spec.Limits.FileSize != profiles.Unlimited:

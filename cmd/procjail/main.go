@@ -25,9 +25,9 @@ func main() {
 // to standard error, each line after "procjail: "; standard output is the
 // payload's, or that of a subcommand that was asked for it.
 func procjail(args []string) int {
-	if len(args) > 0 {
-		if sub, ok := subcommands[args[0]]; ok {
-			return sub(args[1:])
+	for _, sub := range subcommands {
+		if len(args) > 0 && args[0] == sub.name {
+			return sub.run(args[1:])
 		}
 	}
 	opt, err := parseOptions(args)

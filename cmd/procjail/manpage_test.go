@@ -159,7 +159,8 @@ func TestSubcommandsAreDocumented(t *testing.T) {
 		t.Fatal("the page has no synopsis")
 	}
 	head, _, _ := strings.Cut(usage, "\n\n")
-	for name := range subcommands {
+	for _, sub := range subcommands {
+		name := sub.name
 		if !strings.Contains(synopsis[1], "procjail "+name) {
 			t.Errorf("the synopsis of %s does not have %q", manpage, "procjail "+name)
 		}

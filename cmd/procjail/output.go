@@ -202,12 +202,15 @@ func dryRun(h *plan.Host, p *plan.Plan) int {
 
 // subcommands are the words that are no command to run; ./profile runs a
 // program of such a name.
-var subcommands = map[string]func([]string) int{
-	"profile": profileCommand,
-	"doctor":  doctor,
-	"explain": explain,
-	"version": func([]string) int { fmt.Println("procjail", version); return 0 },
-	"help":    func([]string) int { fmt.Print(usage); return 0 },
+var subcommands = []struct {
+	name string
+	run  func([]string) int
+}{
+	{"profile", profileCommand},
+	{"doctor", doctor},
+	{"explain", explain},
+	{"version", func([]string) int { fmt.Println("procjail", version); return 0 }},
+	{"help", func([]string) int { fmt.Print(usage); return 0 }},
 }
 
 func profileCommand(args []string) int {

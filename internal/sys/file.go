@@ -56,16 +56,34 @@ func Names(dir string) []string {
 
 // StatPath calls stat(2): symbolic links are followed.
 func StatPath(path string) (Stat, error) {
+	st, errno := TryStat(path)
+	if errno != 0 {
+		return Stat{}, &os.PathError{Op: "stat", Path: path, Err: errno}
+	}
+	return st, nil
+}
+
+// TryStat is StatPath for many files, of which some may well not be there.
+func TryStat(path string) (Stat, unix.Errno) {
 	var s unix.Stat_t
 	for {
 		switch err := unix.Stat(path, &s); err {
 		case nil:
-			return newStat(&s), nil
+			return newStat(&s), 0
 		case unix.EINTR:
+		case unix.ENOENT:
+			return Stat{}, unix.ENOENT
 		default:
-			return Stat{}, &os.PathError{Op: "stat", Path: path, Err: err}
+			return Stat{}, Errno(err)
 		}
 	}
+}
+
+// Errno is the error number in an error; 0: it has none.
+func Errno(err error) unix.Errno {
+	var e unix.Errno
+	errors.As(err, &e)
+	return e
 }
 
 // StatFD calls fstat(2).

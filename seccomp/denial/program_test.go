@@ -55,7 +55,7 @@ func calls(f func(denial.Call)) {
 func TestWatch(t *testing.T) {
 	for _, name := range seccomp.Builtins() {
 		f, _ := seccomp.Builtin(name)
-		for _, traced := range [][]int32{nil, {unix.SYS_EXECVE}, denial.Traced} {
+		for _, traced := range [][]int32{nil, {unix.SYS_EXECVE}, denial.Traced()} {
 			watching, ok := denial.Watch(f.Program, amd64, traced)
 			if !ok {
 				t.Fatalf("%s cannot be watched", name)

@@ -1,6 +1,15 @@
 package denial
 
-import "golang.org/x/sys/unix"
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// Traced returns the numbers of the calls that --trace-denials looks at: those that
+// name a path or an address, that make a process or end one, that take memory, and some
+// that fail for one reason only.
+func Traced() []int32 { return slices.Concat(also, traced) }
 
 // traced are those that every architecture has.
 var traced = []int32{

@@ -1,4 +1,4 @@
-package cause
+package program
 
 import (
 	"bytes"
@@ -8,18 +8,18 @@ import (
 	"testing"
 )
 
-// FuzzELFInterpreter holds it against debug/elf, where both can read a file.
-func FuzzELFInterpreter(f *testing.F) {
+// FuzzInterpreter holds it against debug/elf, where both can read a file.
+func FuzzInterpreter(f *testing.F) {
 	if text, err := os.ReadFile("/bin/true"); err == nil {
 		f.Add(text[:min(len(text), 4096)])
 	}
 	f.Add(append([]byte("\x7fELF\x02\x01"), make([]byte, 58)...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := elfInterpreter(bytes.NewReader(data), data[:min(len(data), 4096)])
-		if err != nil {
+		got, kind, err := Interpreter(bytes.NewReader(data))
+		if err != nil || len(data) > 55 && (data[54] != 56 || data[55] != 0) || kind != "dynamic loader" {
 			return
 		}
-		if len(got) > 4096 || strings.HasSuffix(got, "\x00") {
+		if len(got) > HeadSize || strings.HasSuffix(got, "\x00") {
 			t.Errorf("%q", got)
 		}
 		file, err := elf.NewFile(bytes.NewReader(data))
@@ -30,7 +30,7 @@ func FuzzELFInterpreter(f *testing.F) {
 			if p.Type == elf.PT_INTERP && p.Filesz > 0 && p.Filesz <= 4096 {
 				want := make([]byte, p.Filesz)
 				if _, err := p.ReadAt(want, 0); err == nil && strings.TrimRight(string(want), "\x00") != got {
-					t.Errorf("elfInterpreter = %q, debug/elf says %q", got, want)
+					t.Errorf("Interpreter = %q, debug/elf says %q", got, want)
 				}
 				return
 			}
