@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
+	"github.com/Emmanuel326/procjail/internal/boot"
 	"github.com/Emmanuel326/procjail/internal/sys"
 )
 
@@ -235,7 +235,7 @@ func (r *run) cpuAt() time.Time {
 	}
 	if r.cpuNext.IsZero() || !time.Now().Before(r.cpuNext) {
 		left := max(limit-r.cpuUsed(), 0)
-		r.cpuNext = time.Now().Add(max(left/time.Duration(runtime.NumCPU()), 10*time.Millisecond))
+		r.cpuNext = time.Now().Add(max(left/time.Duration(boot.Processors()), 10*time.Millisecond))
 		if left == 0 {
 			r.cpuNext = time.Now()
 		}

@@ -3,7 +3,10 @@
 // has to be initialised, so that its init is the first.
 package boot
 
-import "runtime"
+import (
+	"math/bits"
+	"runtime"
+)
 
 // entry is where the kernel starts a program that is linked with -E and this symbol,
 // before the Go runtime's own entry, to which it goes on. What a build without it lacks
@@ -28,10 +31,11 @@ import "runtime"
 // that it was. It asks for the 31 that have names: each takes 0.2 us, and nobody ignores
 // those in real time.
 //
-// It writes GOMAXPROCS=1 after the caller's environment, where that has no GOMAXPROCS. A
-// start is one goroutine's work. Where there are more processors, the runtime makes
-// threads for goroutines of its own that have nothing to do, and wakes them up, on
-// another processor: a tenth of the processor time.
+// It ties itself to the processor that it is on (sched_setaffinity(2)), until init below.
+// The runtime takes that for a machine with one processor, and makes no threads for
+// goroutines of its own that have nothing to do; and the two that it does make, which
+// main waits for and which wait for main (runtime.gcenable), need not wake another
+// processor up: a sixth of the processor time of a start.
 //
 // It sets runtime.MemProfileRate to 0. The linker does so for a program that reads no
 // such profile, and the runtime, which sees that the rate has changed, then takes a
@@ -51,28 +55,89 @@ var (
 	Files uint64
 	// Ignored are the signals that entry found to be ignored: bit n-1 for signal n.
 	Ignored uint64
-	// Narrow is 1 where entry has set GOMAXPROCS.
-	Narrow uint64
 )
+
+// affinity are the processors that entry found it may use, a bit each (sched_setaffinity(2)):
+// the first affinitySize bytes; 0 where it did not tie itself to one.
+var (
+	affinity     mask
+	affinitySize int64
+)
+
+// mask has room for 1,024 processors. On a machine that has more, entry leaves things
+// as they are.
+type mask [16]uint64
 
 // profileRate is for entry, to which the linker gives no variable of the runtime's.
 //
 //lint:ignore U1000 it is entry's
 var profileRate = &runtime.MemProfileRate
 
-// Widen lets goroutines run on every processor, for a program that has turned out to
-// have several things to do at once.
-func Widen() {
-	if Narrow != 0 {
-		Narrow = 0
-		runtime.GOMAXPROCS(runtime.NumCPU())
-	}
-}
-
 // growStack makes the stack of the calling goroutine 64 KiB large, which is more than a
 // start needs. Go's runtime otherwise doubles it as often as it is full, and then copies
 // it, looking at every frame: 0.06 ms of a start.
 func growStack()
 
-// init comes before those of other packages, when few frames are to be copied.
-func init() { growStack() }
+// call makes a system call that takes a mask, or nil, as its third argument. A failure is
+// the negative errno.
+//
+//go:noescape
+func call(number, a, b int64, m *mask) int64
+
+// init comes before those of other packages: when few frames are to be copied, and the
+// runtime has made those two threads.
+func init() {
+	growStack()
+	if affinitySize != 0 {
+		untie()
+	}
+}
+
+// untie gives every thread the processors back that entry found. Where the caller has not
+// tied itself, that is all that its cpuset has, and will have (cpuset(7)).
+func untie() {
+	var found mask
+	m := &mask{}
+	for i := range m {
+		m[i] = ^uint64(0)
+	}
+	call(sysSetAffinity, 0, affinitySize, m)
+	if call(sysGetAffinity, 0, affinitySize, &found); found != affinity {
+		m = &affinity
+		call(sysSetAffinity, 0, affinitySize, m)
+	}
+	others, _ := runtime.ThreadCreateProfile(nil) // that counts them all
+	others--
+	pid := call(sysGetpid, 0, 0, nil)
+	const near = 64 // what else is started meanwhile has numbers between
+	for tid := pid + 1; others > 0 && tid <= pid+near; tid++ {
+		if call(sysTgkill, pid, tid, nil) == 0 { // with no signal: it is a thread of ours
+			call(sysSetAffinity, tid, affinitySize, m)
+			others--
+		}
+	}
+	if others > 0 {
+		// Main stays on this thread, which starts whatever is to have the processors.
+		runtime.LockOSThread()
+	}
+}
+
+// Processors is how many processors this program may use.
+func Processors() int {
+	if affinitySize == 0 {
+		return runtime.NumCPU()
+	}
+	n := 0
+	for _, word := range affinity {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+// Widen lets goroutines run on every processor, for a program that has turned out to
+// have several things to do at once.
+func Widen() {
+	if affinitySize != 0 && runtime.GOMAXPROCS(0) == 1 {
+		runtime.GOMAXPROCS(Processors())
+	}
+}

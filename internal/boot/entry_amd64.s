@@ -63,32 +63,52 @@ next:
 	MOVQ ·profileRate(SB), AX
 	MOVQ $0, (AX)
 
-	MOVQ 0(SP), CX
-	LEAQ 16(SP)(CX*8), SI // envp
-	MOVQ ·processors(SB), DX
-environment:
-	MOVQ (SI), AX
+	MOVQ $204, AX // sched_getaffinity(0, 128, affinity)
+	XORL DI, DI
+	MOVQ $128, SI
+	LEAQ ·affinity(SB), DX
+	SYSCALL
 	TESTQ AX, AX
-	JEQ  add
-	ADDQ $8, SI
-	CMPQ (AX), DX // "GOMAXPRO", then "OCS="; behind the last string are others of the kernel's
-	JNE  environment
-	MOVL 7(AX), AX
-	CMPL AX, ·processors+7(SB)
-	JNE  environment
-	JMP  go
-add: // before the NULL that SI is at: what is before it moves by two pointers
-	MOVQ $1, ·Narrow(SB)
-	MOVQ SI, CX
-	MOVQ SP, SI
-	SUBQ SP, CX
-	SHRQ $3, CX
-	SUBQ $16, SP // which stays aligned
+	JLE  go
+	MOVQ AX, R12 // the size of the kernel's masks
+	MOVQ $309, AX // getcpu(SP, NULL, NULL)
+	SUBQ $128, SP
 	MOVQ SP, DI
-	CLD
-	REP; MOVSQ
-	LEAQ ·processors(SB), AX
-	MOVQ AX, 0(DI)
-	MOVQ AX, 8(DI)
+	XORL SI, SI
+	XORL DX, DX
+	SYSCALL
+	MOVL 0(SP), CX
+	MOVQ SP, DI // all 0, and that one bit 1
+	XORL AX, AX
+	MOVQ $16, R13
+zero:
+	MOVQ AX, (DI)
+	ADDQ $8, DI
+	SUBQ $1, R13
+	JNE  zero
+	MOVQ CX, DI
+	SHRQ $6, DI
+	MOVQ $1, AX
+	SHLQ CX, AX // by the lower six bits
+	MOVQ AX, (SP)(DI*8)
+	MOVQ $203, AX // sched_setaffinity(0, its size, SP)
+	XORL DI, DI
+	MOVQ R12, SI
+	MOVQ SP, DX
+	SYSCALL
+	ADDQ $128, SP
+	TESTQ AX, AX
+	JNE  go
+	MOVQ R12, ·affinitySize(SB)
 go:
 	JMP  _rt0_amd64_linux(SB)
+
+// func call(number, a, b int64, m *mask) int64
+TEXT ·call(SB), NOSPLIT, $0-40
+	MOVQ number+0(FP), AX
+	MOVQ a+8(FP), DI
+	MOVQ b+16(FP), SI
+	MOVQ m+24(FP), DX
+	SYSCALL
+	MOVQ AX, ret+32(FP)
+	RET

@@ -65,37 +65,50 @@ next:
 	MOVD ·profileRate(SB), R9
 	MOVD ZR, (R9)
 
-	MOVD (RSP), R9
-	ADD  $16, RSP, R10
-	ADD  R9<<3, R10, R10 // envp
-	MOVD ·processors(SB), R11
-	MOVWU ·processors+7(SB), R12
-environment:
-	MOVD (R10), R13
-	CBZ  R13, add
-	ADD  $8, R10
-	MOVD (R13), R14 // "GOMAXPRO", then "OCS="; behind the last string are others of the kernel's
-	CMP  R14, R11
-	BNE  environment
-	MOVWU 7(R13), R14
-	CMP  R14, R12
-	BNE  environment
-	B    go
-add: // before the NULL that R10 is at: what is before it moves by two pointers
-	MOVD $1, R9
-	MOVD R9, ·Narrow(SB)
-	MOVD RSP, R11
-	SUB  $16, RSP // which stays aligned
-	MOVD RSP, R12
-move:
-	CMP  R11, R10
-	BEQ  moved
-	MOVD.P 8(R11), R13
-	MOVD.P R13, 8(R12)
-	B    move
-moved:
-	MOVD $·processors(SB), R13
-	MOVD R13, (R12)
-	MOVD R13, 8(R12)
+	MOVD $0, R0 // sched_getaffinity(0, 128, affinity)
+	MOVD $128, R1
+	MOVD $·affinity(SB), R2
+	MOVD $123, R8
+	SVC
+	CMP  $0, R0
+	BLE  go
+	MOVD R0, R19 // the size of the kernel's masks
+	SUB  $128, RSP
+	MOVD RSP, R0 // getcpu(RSP, NULL, NULL)
+	MOVD $0, R1
+	MOVD $0, R2
+	MOVD $168, R8
+	SVC
+	MOVWU (RSP), R9
+	MOVD RSP, R10 // all 0, and that one bit 1
+	MOVD $16, R11
+zero:
+	MOVD.P ZR, 8(R10)
+	SUBS $1, R11
+	BNE  zero
+	MOVD RSP, R10
+	LSR  $6, R9, R11
+	ADD  R11<<3, R10, R10
+	MOVD $1, R11
+	LSL  R9, R11, R11 // by the lower six bits
+	MOVD R11, (R10)
+	MOVD $0, R0 // sched_setaffinity(0, its size, RSP)
+	MOVD R19, R1
+	MOVD RSP, R2
+	MOVD $122, R8
+	SVC
+	ADD  $128, RSP
+	CBNZ R0, go
+	MOVD R19, ·affinitySize(SB)
 go:
 	JMP  _rt0_arm64_linux(SB)
+
+// func call(number, a, b int64, m *mask) int64
+TEXT ·call(SB), NOSPLIT, $0-40
+	MOVD number+0(FP), R8
+	MOVD a+8(FP), R0
+	MOVD b+16(FP), R1
+	MOVD m+24(FP), R2
+	SVC
+	MOVD R0, ret+32(FP)
+	RET

@@ -18,9 +18,6 @@ const usualFiles = 1024
 // has made it the hard limit meanwhile, and keeps what it found for this program's
 // children, until somebody sets one.
 func init() {
-	if boot.Narrow != 0 {
-		_ = os.Unsetenv("GOMAXPROCS")
-	}
 	var l syscall.Rlimit
 	if boot.Files == 0 || syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil {
 		return

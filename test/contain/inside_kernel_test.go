@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"sort"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -134,15 +136,51 @@ func TestKernelOpenFiles(t *testing.T) {
 	}
 }
 
-// TestKernelProcessors: the supervisor has a variable of its own (internal/boot/boot.go),
-// which nobody inherits and which gives way to the caller's.
+// TestKernelProcessors: the supervisor ties itself to one processor while it begins
+// (internal/boot/boot.go). Nothing is tied afterwards that the caller has not tied: no
+// thread of it, and no payload.
 func TestKernelProcessors(t *testing.T) {
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Fatal(err)
+	}
+	var one unix.CPUSet
+	for n := 0; one.Count() == 0; n++ {
+		if all.IsSet(n) {
+			one.Set(n)
+		}
+	}
+	allowed := func(status []byte) string { return string(regexp.MustCompile(`Cpus_allowed:.*`).Find(status)) }
 	kerneltest.EachID(t, func(t *testing.T, id string) {
-		for given, want := range map[string]string{"A=": "", "B=GOMAXPROCS=2": "", "GOMAXPROCS=1": "GOMAXPROCS=1\n", "GOMAXPROCS=64": "GOMAXPROCS=64\n"} {
-			cmd := kerneltest.Command(t, "-q", "--id", id, "-e", "GOMAXPROCS", "sh", "-c", "env | grep ^GOMAXPROCS; true")
-			cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "GOMAXPROCS=") }), given)
-			if got := kerneltest.RunCommand(t, cmd); got.Code != 0 || got.Stdout != want {
-				t.Errorf("%s: %+v, want %q", given, got, want)
+		runtime.LockOSThread() // whose processors a child has
+		defer runtime.UnlockOSThread()
+		defer func() { _ = unix.SchedSetaffinity(0, &all) }()
+		for _, set := range []*unix.CPUSet{&all, &one} {
+			if err := unix.SchedSetaffinity(0, set); err != nil {
+				t.Fatal(err)
+			}
+			status, err := os.ReadFile("/proc/thread-self/status")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := allowed(status)
+			for range kerneltest.Often(20, 200) {
+				cmd := kerneltest.Command(t, "-q", "--id", id, "sh", "-c", "cat /proc/self/status; echo ready; read x")
+				w := kerneltest.StartWaiting(t, cmd)
+				tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", w.Cmd.Process.Pid))
+				if err != nil || len(tasks) < 2 {
+					t.Errorf("%d threads: %v", len(tasks), err)
+				}
+				for _, name := range tasks {
+					status, err := os.ReadFile(name)
+					if got := allowed(status); err == nil && got != want {
+						t.Errorf("%s: %s, want %s", name, got, want)
+					}
+				}
+				w.End()
+				if got := allowed([]byte(w.Shown)); got != want {
+					t.Errorf("the payload: %s, want %s", got, want)
+				}
 			}
 		}
 	})

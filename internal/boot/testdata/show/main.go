@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
 
 	"github.com/Emmanuel326/procjail/internal/boot"
 )
@@ -15,12 +14,8 @@ func main() {
 	for _, s := range append(os.Args[1:], os.Environ()...) {
 		fmt.Printf("%q\n", s)
 	}
-	narrow, before := boot.Narrow == 1, runtime.GOMAXPROCS(0)
+	before := runtime.GOMAXPROCS(0)
 	boot.Widen()
-	wide := strconv.Itoa(runtime.GOMAXPROCS(0))
-	if narrow && runtime.GOMAXPROCS(0) == runtime.NumCPU() {
-		wide = "all"
-	}
-	fmt.Println(before, "widened to", wide)
+	fmt.Printf("runs on %d of %d, then on %d\n", before, boot.Processors(), runtime.GOMAXPROCS(0))
 	fmt.Printf("profile %d, slack %v, files %d, ignored %d\n", runtime.MemProfileRate, boot.TimerSlack > 0, boot.Files, boot.Ignored)
 }
