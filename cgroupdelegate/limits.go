@@ -63,7 +63,7 @@ type Disk struct {
 // takes. memory.oom.group comes with a limit on memory: a jail that lost one
 // process to it is no whole program any more.
 func (l Limits) Settings(m Machine) []Setting {
-	list := make([]Setting, 0, 8+len(l.IO)+len(l.More))
+	var list []Setting
 	add := func(controller, file, value, name string) {
 		list = append(list, Setting{Controller: controller, File: file, Value: value, Name: name})
 	}
