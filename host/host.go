@@ -64,6 +64,11 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	h.Cwd, _ = os.Getwd()
 	h.Home = home(h)
 	h.Listener = s.Denials == plan.DenialsOff || sys.MayListen()
+	if h.Affinity = sys.Affinity(); h.Affinity != nil {
+		if h.Processor, err = sys.Processor(); err != nil {
+			return nil, err
+		}
+	}
 	h.TimerSlack = sys.CallerTimerSlack()
 	h.Ignored = sys.IgnoredSignals()
 	adj, _ := sys.ReadFile("/proc/self/oom_score_adj")

@@ -19,6 +19,17 @@
 #define OP_ALSO 88
 #define OP_SIZE 96
 
+// CALLOP makes the call of the op at BX, which has three arguments, all known.
+#define CALLOP(result, next) \
+	TESTQ BX, BX; \
+	JEQ  next; \
+	MOVQ OP_NR(BX), AX; \
+	MOVQ (OP_ARGS+0)(BX), DI; \
+	MOVQ (OP_ARGS+8)(BX), SI; \
+	MOVQ (OP_ARGS+16)(BX), DX; \
+	SYSCALL; \
+	MOVQ AX, result
+
 #define ARG(n, reg, next) \
 	MOVQ (OP_ARGS+8*n)(R12), reg; \
 	BTQ  $n, BX; \
@@ -28,12 +39,12 @@
 	TESTQ reg, reg; \
 	JLT  passed
 
-// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) (pid, thread int64)
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr, before, after *op) (pid, thread, tied, untied int64)
 //
 // Every signal is blocked around the clone, so that no handler of Go's ever
 // runs in the child, which inherits the mask. In the supervisor nothing can
 // move the goroutine to another thread meanwhile.
-TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
+TEXT ·cloneAndRun(SB), NOSPLIT, $16-96
 	MOVQ $-1, AX
 	MOVQ AX, all-8(SP)
 	MOVQ $14, AX // rt_sigprocmask(SIG_SETMASK, ~[], old, 8)
@@ -43,6 +54,9 @@ TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
 	MOVQ $8, R10
 	SYSCALL
 
+	MOVQ before+48(FP), BX
+	CALLOP(tied+80(FP), clone)
+clone:
 	MOVQ args+0(FP), DI
 	MOVQ size+8(FP), SI
 	MOVQ first+16(FP), R12
@@ -53,11 +67,13 @@ TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
 	SYSCALL
 	TESTQ AX, AX
 	JEQ  child
-	MOVQ AX, pid+48(FP)
+	MOVQ AX, pid+64(FP)
 	MOVQ $186, AX // gettid
 	SYSCALL
-	MOVQ AX, thread+56(FP)
-
+	MOVQ AX, thread+72(FP)
+	MOVQ after+56(FP), BX
+	CALLOP(untied+88(FP), unblock)
+unblock:
 	MOVQ $14, AX // rt_sigprocmask(SIG_SETMASK, old, NULL, 8)
 	MOVQ $2, DI
 	LEAQ old-16(SP), SI

@@ -18,6 +18,16 @@
 #define OP_ALSO 88
 #define OP_SIZE 96
 
+// CALLOP makes the call of the op at R9, which has three arguments, all known.
+#define CALLOP(result, next) \
+	CBZ  R9, next; \
+	MOVD OP_NR(R9), R8; \
+	MOVD (OP_ARGS+0)(R9), R0; \
+	MOVD (OP_ARGS+8)(R9), R1; \
+	MOVD (OP_ARGS+16)(R9), R2; \
+	SVC; \
+	MOVD R0, result
+
 #define ARG(n, reg, next) \
 	MOVD (OP_ARGS+8*n)(R19), reg; \
 	TBZ  $n, R23, next; \
@@ -25,8 +35,8 @@
 	MOVD reg, R9; \
 	TBNZ $63, reg, passed
 
-// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr) (pid, thread int64)
-TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
+// func cloneAndRun(args unsafe.Pointer, size uintptr, first *op, table *op, outcomes *outcome, index uintptr, before, after *op) (pid, thread, tied, untied int64)
+TEXT ·cloneAndRun(SB), NOSPLIT, $16-96
 	MOVD $-1, R9
 	MOVD R9, all-8(SP)
 	MOVD $2, R0 // rt_sigprocmask(SIG_SETMASK, ~[], old, 8)
@@ -36,6 +46,9 @@ TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
 	MOVD $135, R8
 	SVC
 
+	MOVD before+48(FP), R9
+	CALLOP(tied+80(FP), clone)
+clone:
 	MOVD args+0(FP), R0
 	MOVD size+8(FP), R1
 	MOVD first+16(FP), R19
@@ -46,11 +59,13 @@ TEXT ·cloneAndRun(SB), NOSPLIT, $16-64
 	MOVD $435, R8 // clone3
 	SVC
 	CBZ  R0, next
-	MOVD R0, pid+48(FP)
+	MOVD R0, pid+64(FP)
 	MOVD $178, R8 // gettid
 	SVC
-	MOVD R0, thread+56(FP)
-
+	MOVD R0, thread+72(FP)
+	MOVD after+56(FP), R9
+	CALLOP(untied+88(FP), unblock)
+unblock:
 	MOVD $2, R0 // rt_sigprocmask(SIG_SETMASK, old, NULL, 8)
 	MOVD $old-16(SP), R1
 	MOVD $0, R2

@@ -58,7 +58,7 @@ func TestErrnosInside(t *testing.T) {
 	made := 0
 	for i, e := range p.Entries {
 		switch e.Step.(type) {
-		case plan.SignalMask, plan.Clone3, plan.Forward, plan.Socketpair, plan.ReceiveFD:
+		case plan.SignalMask, plan.SchedSetaffinity, plan.Clone3, plan.Forward, plan.Socketpair, plan.ReceiveFD:
 			if e.Stage == plan.Supervisor {
 				continue
 			}

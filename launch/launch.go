@@ -106,13 +106,13 @@ func start(p *plan.Plan, prog *program, opt Options) (Result, error) {
 	return res, err
 }
 
-// cloneAndRun calls clone3(2) with args, with every signal blocked. In the
-// supervisor it returns the process id or a negative errno, and the id of the thread
-// that called; in the child it runs table from first, the op with that index, and never
-// returns.
+// cloneAndRun calls clone3(2) with args, with every signal blocked, between the calls
+// of two other ops, if they are not nil. In the supervisor it returns the process id or a
+// negative errno, the id of the thread that called, and the results of those two; in the
+// child it runs table from first, the op with that index, and never returns.
 //
 //go:noescape
-func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, outcomes *outcome, index uintptr) (pid, thread int64)
+func cloneAndRun(args unsafe.Pointer, size uintptr, first, table *op, outcomes *outcome, index uintptr, before, after *op) (pid, thread, tied, untied int64)
 
 type run struct {
 	plan  *plan.Plan
@@ -224,6 +224,8 @@ func (r *run) entry(i int) error {
 	switch s := r.plan.Entries[i].Step.(type) {
 	case plan.SignalMask: // cloneAndRun's
 		r.prog.board.set(i, 0)
+		return nil
+	case plan.SchedSetaffinity: // too
 		return nil
 	case plan.Clone3:
 		return r.clone3(i, s)
@@ -379,8 +381,16 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
 	first := r.prog.first
-	pid, thread := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first))
+	var before, after *op
+	if _, ties := r.plan.Entries[i-1].Step.(plan.SchedSetaffinity); ties {
+		before, after = &r.prog.ops[i-1], &r.prog.ops[i+1]
+	}
+	pid, thread, tied, untied := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first), before, after)
 	r.thread = int(thread)
+	if before != nil {
+		r.prog.board.set(i-1, tied)
+		r.prog.board.set(i+1, untied)
+	}
 	r.prog.board.set(i, pid)
 	if pid < 0 {
 		return r.stepError(i, unix.Errno(-pid))

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/host"
 	"github.com/Emmanuel326/procjail/plan"
@@ -31,6 +33,19 @@ func strict(t testing.TB, argv []string, change func(*plan.Spec)) *plan.Plan {
 	h, err := host.Probe(s, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if h.Affinity == nil { // a test is linked without internal/boot's entry
+		var set unix.CPUSet
+		if err := unix.SchedGetaffinity(0, &set); err != nil {
+			t.Fatal(err)
+		}
+		h.Affinity = make(plan.Processors, 8)
+		for n := range 64 {
+			if set.IsSet(n) {
+				h.Affinity[n/8] |= 1 << (n % 8)
+				h.Processor = n
+			}
+		}
 	}
 	made, err := plan.Compile(s, h)
 	if err != nil {

@@ -115,7 +115,7 @@ func TestMomentInside(t *testing.T) {
 	}
 	e := p.Entries[i]
 	switch s := e.Step.(type) {
-	case plan.SignalMask, plan.Clone3, plan.Forward, plan.WriteMap, plan.Socketpair, plan.ReceiveFD, plan.Waitid:
+	case plan.SignalMask, plan.SchedSetaffinity, plan.Clone3, plan.Forward, plan.WriteMap, plan.Socketpair, plan.ReceiveFD, plan.Waitid:
 		if e.Stage != plan.Supervisor {
 			break
 		}

@@ -72,7 +72,7 @@ func Try(t Trial, results int) Tried {
 	*pidfd = 0
 	args := clone.CloneArgs()
 	*(*uint64)(unsafe.Pointer(&args[8])) = uint64(uintptr(unsafe.Pointer(pidfd)))
-	pid, _ := cloneAndRun(unsafe.Pointer(&args[0]), uintptr(len(args)), &prog.ops[1], &prog.ops[0], &prog.board.outcomes[0], 1)
+	pid, _, _, _ := cloneAndRun(unsafe.Pointer(&args[0]), uintptr(len(args)), &prog.ops[1], &prog.ops[0], &prog.board.outcomes[0], 1, nil, nil)
 	if pid < 0 {
 		return Tried{Cloned: unix.Errno(-pid)}
 	}

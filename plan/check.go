@@ -29,6 +29,7 @@ var rules = []rule{
 	{"undumpable before the payload", undumpableBeforePayload},
 	{"limits before the payload", limitsBeforePayload},
 	{"init is its own program before the payload", initBeforePayload},
+	{"every processor before the payload", processorsBeforePayload},
 	{"a result before its use", resultBeforeUse},
 }
 
@@ -311,6 +312,25 @@ func initBeforePayload(list []Entry) *OrderError {
 	})
 	if f := first(list, is[SetFilter]); waits < 0 || waits > f {
 		return broken(list, max(f, 0), "nothing waits for PID 1 before it")
+	}
+	return nil
+}
+
+// A thread that ties itself to one processor hands that down to whatever it clones,
+// through execve (sched_setaffinity(2)), and keeps it.
+func processorsBeforePayload(list []Entry) *OrderError {
+	clone := first(list, is[Clone3])
+	tie := first(list, is[SchedSetaffinity])
+	if tie < 0 {
+		return nil
+	}
+	if tie+1 != clone || clone+1 >= len(list) || !is[SchedSetaffinity](&list[clone+1]) {
+		return broken(list, tie, "it is not that of the clone alone")
+	}
+	free := first(list, func(e *Entry) bool { return e.Stage == Init && is[SchedSetaffinity](e) })
+	other := first(list, func(e *Entry) bool { return e.Stage == Network || e.Stage == Payload })
+	if free < 0 || free > other {
+		return broken(list, max(other, 0), "it would be on one processor")
 	}
 	return nil
 }

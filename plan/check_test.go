@@ -85,6 +85,19 @@ var violations = []struct {
 		exec := slices.IndexFunc(list, is[plan.ExecFD])
 		return slices.Delete(list, exec-1, exec)
 	}},
+	{"every processor before the payload", plantest.Ordinary, without(func(e plan.Entry) bool {
+		return is[plan.SchedSetaffinity](e) && e.Stage == plan.Init
+	})},
+	{"every processor before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // the supervisor's
+		clone := slices.IndexFunc(list, is[plan.Clone3])
+		return slices.Delete(list, clone+1, clone+2)
+	}},
+	{"every processor before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // with that of the network
+		network := slices.IndexFunc(list, is[plan.Clone])
+		list[network-1], list[network] = list[network], list[network-1]
+		list[network].Stage = plan.Network
+		return list
+	}},
 	{"a result before its use", plantest.Ordinary, without(is[plan.Fsmount])},
 	{"a result before its use", plantest.Ordinary, without(is[plan.PidfdOpen])},
 	{"a result before its use", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {
@@ -105,7 +118,7 @@ func TestCheck(t *testing.T) {
 	for _, v := range violations {
 		broken[v.rule] = true
 		t.Run(v.rule, func(t *testing.T) {
-			p := compile(t, strict(), v.host())
+			p := compile(t, commandLine(), v.host())
 			if err := plan.Check(p); err != nil {
 				t.Fatalf("the plan is bad before it is harmed: %v", err)
 			}
@@ -127,7 +140,7 @@ func TestCheck(t *testing.T) {
 // TestCheckNeverPanics takes out every entry in turn, and cuts the plan short
 // everywhere.
 func TestCheckNeverPanics(t *testing.T) {
-	p := compile(t, strict(), plantest.Ordinary())
+	p := compile(t, commandLine(), plantest.Ordinary())
 	whole := p.Entries
 	for i := range whole {
 		p.Entries = slices.Delete(slices.Clone(whole), i, i+1)

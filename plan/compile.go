@@ -70,7 +70,8 @@ type compiler struct {
 	alive, status, ready, mapped, content FD // descriptors that init takes over from the supervisor
 
 	pid, pidfd     FD
-	netPid, netNS  FD // of the process that makes the network
+	tied           bool // init begins on one processor
+	netPid, netNS  FD   // of the process that makes the network
 	root, stubFile FD
 	cgroup         cgroup
 	tty            terminal

@@ -17,7 +17,11 @@ func (c *compiler) earlyNetwork() error { return c.network(c.id.Method == userns
 func (c *compiler) lateNetwork() error { return c.network(c.id.Method != userns.WriteSelf) }
 
 func (c *compiler) network(now bool) error {
-	if c.spec.Net != profiles.NetNone || !now {
+	if !now {
+		return nil
+	}
+	c.allProcessors() // of which its child is to run on another
+	if c.spec.Net != profiles.NetNone {
 		return nil
 	}
 	c.from = c.spec.at("net")

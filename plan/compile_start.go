@@ -40,11 +40,13 @@ func (c *compiler) clone() error {
 		c.plan.Namespaces |= unix.CLONE_NEWNET
 	}
 	c.add(SignalMask{All: true})
+	c.tieToProcessor()
 	c.pidfd = c.result()
 	if c.sharesMemory() {
 		born |= unix.CLONE_VM | unix.CLONE_NEWTIME
 	}
 	c.pid = c.get(Clone3{Flags: born | unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND, Pidfd: c.pidfd, Cgroup: c.cgroup.leaf})
+	c.allProcessors()
 	c.add(SignalMask{})
 	if c.spec.Forward {
 		c.add(Forward{passed, c.heldSignal(), c.pidfd})
@@ -89,6 +91,32 @@ func (c *compiler) clone() error {
 	}
 	c.session()
 	return nil
+}
+
+// tieToProcessor has init begin on the processor that the supervisor is on, and stay
+// there until allProcessors. The kernel otherwise looks for the idlest of all for a new
+// process (kernel/sched/fair.c:sched_balance_find_dst_cpu), which has to be woken up and
+// has none of the supervisor's memory in its cache. Only in a process that runs nothing
+// else: in others many goroutines want the processor.
+func (c *compiler) tieToProcessor() {
+	all, n := c.host.Affinity, c.host.Processor
+	if c.tied = c.spec.Forward && all.has(n); c.tied {
+		c.affinity(all.only(n))
+	}
+}
+
+// allProcessors gives back what tieToProcessor took.
+func (c *compiler) allProcessors() {
+	if c.tied {
+		c.affinity(c.host.Affinity)
+	}
+}
+
+// affinity passes over what sched_setaffinity(2) says where none of the processors is in
+// the cpuset any more: it has become another one meanwhile, and the kernel has seen to
+// that.
+func (c *compiler) affinity(p Processors) {
+	c.add(SchedSetaffinity{p}).Skip = [2]Errno{Errno(unix.EINVAL)}
 }
 
 // forwarded are the signals that a supervisor passes on: all that can be caught,

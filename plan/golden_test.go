@@ -28,11 +28,7 @@ var goldens = []struct {
 	{"ordinary", strict, plantest.Ordinary},
 	{"root", strict, plantest.Root},
 	{"no-subordinate-ids", strict, plantest.NoSubordinate},
-	{"command-line", func() *plan.Spec { // as opposed to the Go API
-		s := strict()
-		s.Forward = true
-		return s
-	}, func() *plan.Host {
+	{"command-line", commandLine, func() *plan.Host {
 		h := plantest.NoSubordinate()
 		h.TimerSlack = 50000
 		h.OOMScore = -900
@@ -120,6 +116,13 @@ var goldens = []struct {
 			profiles.Mount{Kind: profiles.Hide, Dest: "/etc/passwd", From: "--hide"})
 		return s
 	}, plantest.Ordinary},
+}
+
+// commandLine is a process of one jail, as opposed to a user of the Go API.
+func commandLine() *plan.Spec {
+	s := strict()
+	s.Forward = true
+	return s
 }
 
 func strict() *plan.Spec { return plantest.Spec("strict", "id", "-un") }

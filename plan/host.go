@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/caps"
@@ -84,9 +86,13 @@ type Host struct {
 	Core   uint64 // of RLIMIT_CORE
 	Data   uint64 // of RLIMIT_DATA
 
-	Cgroup     cgroupdelegate.Facts // not probed for cgroupdelegate.Off
-	Machine    cgroupdelegate.Machine
-	OOMScore   int   // oom_score_adj of the supervisor, proc(5)
+	Cgroup   cgroupdelegate.Facts // not probed for cgroupdelegate.Off
+	Machine  cgroupdelegate.Machine
+	OOMScore int // oom_score_adj of the supervisor, proc(5)
+	// Affinity are the processors that the supervisor may use, and Processor is the one
+	// that it is on. No affinity: it stays as it is.
+	Affinity   Processors
+	Processor  int
 	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
 
 	// Ignored are the signals that were ignored when the supervisor's program was
@@ -103,6 +109,40 @@ type Host struct {
 	// the caller's side.
 	Paths   map[string]Path
 	Program Program
+}
+
+// Processors are a set of them, in the form of sched_setaffinity(2): bit n%8 of byte n/8
+// stands for processor n. It is as long as the kernel's own, which has room for some
+// that there are not.
+type Processors []byte
+
+// only is the set of one.
+func (p Processors) only(n int) Processors {
+	one := make(Processors, len(p))
+	one[n/8] = 1 << (n % 8)
+	return one
+}
+
+func (p Processors) has(n int) bool { return n < 8*len(p) && p[n/8]&(1<<(n%8)) != 0 }
+
+// String names runs by their ends: "[0-3 6]".
+func (p Processors) String() string {
+	var runs []string
+	for n := 0; n < 8*len(p); n++ {
+		if !p.has(n) {
+			continue
+		}
+		from := n
+		for p.has(n + 1) {
+			n++
+		}
+		run := itoa(int64(from))
+		if n > from {
+			run += "-" + itoa(int64(n))
+		}
+		runs = append(runs, run)
+	}
+	return "[" + strings.Join(runs, " ") + "]"
 }
 
 // Path is what is known of a file on the host.

@@ -59,6 +59,9 @@ func (h *Host) facts() []string {
 		"covered in /proc: " + orNone(strings.Join(h.ProcCovered, " ")),
 		"command: " + orNone(h.Program.Path),
 	}
+	if len(h.Affinity) > 0 {
+		list = append(list, "processors: "+h.Affinity.String()+"; procjail is on "+itoa(int64(h.Processor)))
+	}
 	if ignored := h.ignored(); len(ignored) > 0 {
 		list = append(list, "ignored when procjail was started: "+signals(ignored))
 	}

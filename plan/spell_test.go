@@ -162,6 +162,8 @@ var spellings = []struct {
 	{plan.Fchown{FD: fd0, UID: 1000, GID: 1001}, `fchown(fd0, 1000, 1001)`},
 	{plan.KeepFD{FD: 3}, `fcntl(3, F_SETFD, 0)`},
 	{plan.SignalMask{All: true}, `rt_sigprocmask(SIG_SETMASK, ~[], NULL, 8)`},
+	{plan.SchedSetaffinity{Processors: plan.Processors{0x4f, 0x80, 0xff, 0x01}}, `sched_setaffinity(0, 4, [0-3 6 15-24])`},
+	{plan.SchedSetaffinity{Processors: make(plan.Processors, 8)}, `sched_setaffinity(0, 8, [])`},
 	{plan.SignalMask{}, `rt_sigprocmask(SIG_SETMASK, [], NULL, 8)`},
 	{
 		plan.Execve{Path: "/bin/x", Argv: []string{"x", "\x1b", strings.Repeat("a", 257)}, Env: []string{}},

@@ -311,6 +311,16 @@ func signals(list []unix.Signal) string {
 	return b.String()
 }
 
+// SchedSetaffinity is sched_setaffinity(2) of the calling thread.
+type SchedSetaffinity struct{ Processors Processors }
+
+func (s SchedSetaffinity) Write(w Writer) {
+	w.Call("sched_setaffinity", unix.SYS_SCHED_SETAFFINITY)
+	w.Int(0)
+	w.Int(int64(len(s.Processors)))
+	w.Struct(s.Processors, s.Processors.String)
+}
+
 // Reap is wait4(2) for a child of init.
 type Reap struct{ Pid FD }
 
@@ -363,24 +373,25 @@ func (s ExecFD) Write(w Writer) {
 	w.Symbol(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH")
 }
 
-func (Clone3) sealed()          {}
-func (Clone) sealed()           {}
-func (Newidmap) sealed()        {}
-func (WriteMap) sealed()        {}
-func (Unshare) sealed()         {}
-func (Setns) sealed()           {}
-func (PidfdOpen) sealed()       {}
-func (Eventfd) sealed()         {}
-func (PollAlive) sealed()       {}
-func (AwaitEither) sealed()     {}
-func (AwaitEvent) sealed()      {}
-func (PidfdSendSignal) sealed() {}
-func (Waitid) sealed()          {}
-func (SignalMask) sealed()      {}
-func (Forward) sealed()         {}
-func (Ignore) sealed()          {}
-func (Reap) sealed()            {}
-func (Exit) sealed()            {}
-func (Setsid) sealed()          {}
-func (Execve) sealed()          {}
-func (ExecFD) sealed()          {}
+func (Clone3) sealed()           {}
+func (Clone) sealed()            {}
+func (Newidmap) sealed()         {}
+func (WriteMap) sealed()         {}
+func (Unshare) sealed()          {}
+func (Setns) sealed()            {}
+func (PidfdOpen) sealed()        {}
+func (Eventfd) sealed()          {}
+func (PollAlive) sealed()        {}
+func (AwaitEither) sealed()      {}
+func (AwaitEvent) sealed()       {}
+func (PidfdSendSignal) sealed()  {}
+func (Waitid) sealed()           {}
+func (SignalMask) sealed()       {}
+func (Forward) sealed()          {}
+func (Ignore) sealed()           {}
+func (SchedSetaffinity) sealed() {}
+func (Reap) sealed()             {}
+func (Exit) sealed()             {}
+func (Setsid) sealed()           {}
+func (Execve) sealed()           {}
+func (ExecFD) sealed()           {}

@@ -58,9 +58,11 @@ var (
 )
 
 // affinity are the processors that entry found it may use, a bit each (sched_setaffinity(2)):
-// the first affinitySize bytes; 0 where it did not tie itself to one.
+// the first affinitySize bytes; 0 where it did not tie itself to one. given is what untie
+// has set.
 var (
 	affinity     mask
+	given        mask
 	affinitySize int64
 )
 
@@ -97,14 +99,13 @@ func init() {
 // tied itself, that is all that its cpuset has, and will have (cpuset(7)).
 func untie() {
 	var found mask
-	m := &mask{}
-	for i := range m {
-		m[i] = ^uint64(0)
+	for i := range given {
+		given[i] = ^uint64(0)
 	}
-	call(sysSetAffinity, 0, affinitySize, m)
+	call(sysSetAffinity, 0, affinitySize, &given)
 	if call(sysGetAffinity, 0, affinitySize, &found); found != affinity {
-		m = &affinity
-		call(sysSetAffinity, 0, affinitySize, m)
+		given = affinity
+		call(sysSetAffinity, 0, affinitySize, &given)
 	}
 	others, _ := runtime.ThreadCreateProfile(nil) // that counts them all
 	others--
@@ -112,7 +113,7 @@ func untie() {
 	const near = 64 // what else is started meanwhile has numbers between
 	for tid := pid + 1; others > 0 && tid <= pid+near; tid++ {
 		if call(sysTgkill, pid, tid, nil) == 0 { // with no signal: it is a thread of ours
-			call(sysSetAffinity, tid, affinitySize, m)
+			call(sysSetAffinity, tid, affinitySize, &given)
 			others--
 		}
 	}
@@ -132,6 +133,20 @@ func Processors() int {
 		n += bits.OnesCount64(word)
 	}
 	return n
+}
+
+// Affinity is what a thread that ties itself to one processor gives itself back, in the
+// form of sched_setaffinity(2): more than there are where the caller has not chosen. It
+// is nil where entry was not run, or there is one processor only.
+func Affinity() []byte {
+	if affinitySize == 0 || Processors() == 1 {
+		return nil
+	}
+	bytes := make([]byte, affinitySize)
+	for i := range bytes {
+		bytes[i] = byte(given[i/8] >> (i % 8 * 8)) // amd64 and arm64 are little endian
+	}
+	return bytes
 }
 
 // Widen lets goroutines run on every processor, for a program that has turned out to

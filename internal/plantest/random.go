@@ -182,6 +182,7 @@ func (r *reader) host() *plan.Host {
 	h.Landlock = r.below(9)
 	h.LastCap = caps.CheckpointRestore + caps.Cap(r.below(24))
 	h.Monotonic, h.Boottime = int64(r.number()>>1), int64(r.number()>>1)
+	h.Affinity, h.Processor = plan.Processors{byte(r.below(256)), byte(r.below(256))}[:r.below(3)], r.below(20)
 	h.Nofile, h.Nproc = r.number(), r.number()
 	for i := range h.Stdio {
 		h.Stdio[i] = plan.Stdio{Open: r.bool(), Read: r.bool(), Write: r.bool(), Pipe: r.bool(), Kind: plan.FileKind(2 + r.below(3))}

@@ -30,6 +30,19 @@ func init() {
 // 0 where it still is this program's.
 func CallerTimerSlack() int64 { return boot.TimerSlack }
 
+// Affinity are the processors that the caller lets this program use, in the form of
+// sched_setaffinity(2); nil where there is no need to choose among them.
+func Affinity() []byte { return boot.Affinity() }
+
+// Processor is the one that the calling thread is on, by getcpu(2).
+func Processor() (int, error) {
+	var n uint32
+	if _, _, e := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&n)), 0, 0); e != 0 {
+		return 0, os.NewSyscallError("getcpu", e)
+	}
+	return int(n), nil
+}
+
 // IgnoredSignals are those that were ignored when this program was started: bit
 // n-1 for signal n. In a program that is linked without boot's entry they are SIGHUP
 // and SIGINT at most, which it asks rt_sigaction(2) for.
