@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/Emmanuel326/procjail/internal/boot"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/seccomp/denial"
@@ -35,7 +34,7 @@ func (r *run) takeListener(i int, s plan.ReceiveFD) error {
 func (r *run) hear() {
 	if r.opt.Trace {
 		r.answered = make(chan struct{})
-		boot.Widen()
+		sys.Widen()
 		apart(r.thread, r.answers)
 		return
 	}

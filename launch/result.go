@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
-	"github.com/Emmanuel326/procjail/internal/boot"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/seccomp/denial"
@@ -232,7 +231,7 @@ func (r *run) watch() (stop func()) {
 		return func() {}
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
-	boot.Widen()
+	sys.Widen()
 	go func() {
 		defer close(done)
 		t := time.NewTicker(time.Millisecond)

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
-	"github.com/Emmanuel326/procjail/internal/boot"
 	"github.com/Emmanuel326/procjail/internal/sys"
 )
 
@@ -55,6 +54,7 @@ func (r *run) await() error {
 	if r.alone() && r.quiet() && sys.PollShortly(r.pidfd, r.listener) {
 		return nil
 	}
+	sys.Untie()
 	r.memory = r.known(r.plan.Events)
 	if r.memory >= 0 {
 		_, _ = sys.Pread(r.memory, 512) // ppoll(2) tells of a change since it was read
@@ -235,7 +235,7 @@ func (r *run) cpuAt() time.Time {
 	}
 	if r.cpuNext.IsZero() || !time.Now().Before(r.cpuNext) {
 		left := max(limit-r.cpuUsed(), 0)
-		r.cpuNext = time.Now().Add(max(left/time.Duration(boot.Processors()), 10*time.Millisecond))
+		r.cpuNext = time.Now().Add(max(left/time.Duration(sys.Processors()), 10*time.Millisecond))
 		if left == 0 {
 			r.cpuNext = time.Now()
 		}

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/Emmanuel326/procjail/internal/boot"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
 )
@@ -63,7 +62,7 @@ func (r *run) takeTerminal(i int, s plan.ReceiveFD) error {
 		return r.otherError(i, err)
 	}
 	r.tty = t
-	boot.Widen()
+	sys.Widen()
 	if t.keys >= 0 {
 		t.copying.Add(1)
 		go t.typed(r.directed(t.keys, unix.O_RDONLY), true)

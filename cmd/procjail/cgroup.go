@@ -12,7 +12,6 @@ import (
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/cgroupdelegate/systemd"
 	"github.com/Emmanuel326/procjail/host"
-	"github.com/Emmanuel326/procjail/internal/boot"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/internal/units"
 	"github.com/Emmanuel326/procjail/launch"
@@ -45,7 +44,7 @@ func (m *manager) connect(f cgroupdelegate.Facts) {
 		defer cancel()
 		return systemd.Dial(ctx, host.Managers(f.Manager))
 	})
-	boot.Widen()
+	sys.Widen()
 	go func() { _, _ = m.get() }()
 }
 

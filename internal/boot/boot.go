@@ -31,11 +31,12 @@ import (
 // that it was. It asks for the 31 that have names: each takes 0.2 us, and nobody ignores
 // those in real time.
 //
-// It ties itself to the processor that it is on (sched_setaffinity(2)), until init below.
-// The runtime takes that for a machine with one processor, and makes no threads for
-// goroutines of its own that have nothing to do; and the two that it does make, which
-// main waits for and which wait for main (runtime.gcenable), need not wake another
-// processor up: a sixth of the processor time of a start.
+// It ties itself to the processor that it is on (sched_setaffinity(2)). The runtime takes
+// that for a machine with one processor, and makes no threads for goroutines of its own
+// that have nothing to do; and the two that it does make, which main waits for and which
+// wait for main (runtime.gcenable), need not wake another processor up, neither now nor
+// to end: a fifth of the processor time of a start. Main's thread is untied by init below,
+// the others by internal/sys once the program has turned out to be a long one.
 //
 // It sets runtime.MemProfileRate to 0. The linker does so for a program that reads no
 // such profile, and the runtime, which sees that the rate has changed, then takes a
@@ -87,7 +88,7 @@ func growStack()
 func call(number, a, b int64, m *mask) int64
 
 // init comes before those of other packages: when few frames are to be copied, and the
-// runtime has made those two threads.
+// runtime has made those two threads, which stay tied.
 func init() {
 	growStack()
 	if affinitySize != 0 {
@@ -95,8 +96,9 @@ func init() {
 	}
 }
 
-// untie gives every thread the processors back that entry found. Where the caller has not
-// tied itself, that is all that its cpuset has, and will have (cpuset(7)).
+// untie gives the calling thread, which is main's, the processors back that entry found.
+// Where the caller has not tied itself, that is all that its cpuset has, and will have
+// (cpuset(7)).
 func untie() {
 	var found mask
 	for i := range given {
@@ -106,20 +108,6 @@ func untie() {
 	if call(sysGetAffinity, 0, affinitySize, &found); found != affinity {
 		given = affinity
 		call(sysSetAffinity, 0, affinitySize, &given)
-	}
-	others, _ := runtime.ThreadCreateProfile(nil) // that counts them all
-	others--
-	pid := call(sysGetpid, 0, 0, nil)
-	const near = 64 // what else is started meanwhile has numbers between
-	for tid := pid + 1; others > 0 && tid <= pid+near; tid++ {
-		if call(sysTgkill, pid, tid, nil) == 0 { // with no signal: it is a thread of ours
-			call(sysSetAffinity, tid, affinitySize, &given)
-			others--
-		}
-	}
-	if others > 0 {
-		// Main stays on this thread, which starts whatever is to have the processors.
-		runtime.LockOSThread()
 	}
 }
 
@@ -135,11 +123,11 @@ func Processors() int {
 	return n
 }
 
-// Affinity is what a thread that ties itself to one processor gives itself back, in the
-// form of sched_setaffinity(2): more than there are where the caller has not chosen. It
-// is nil where entry was not run, or there is one processor only.
+// Affinity is what a thread that is tied to one processor is to have again, in the form
+// of sched_setaffinity(2): more than there are where the caller has not chosen. It is nil
+// where entry has not tied any.
 func Affinity() []byte {
-	if affinitySize == 0 || Processors() == 1 {
+	if affinitySize == 0 {
 		return nil
 	}
 	bytes := make([]byte, affinitySize)
@@ -147,12 +135,4 @@ func Affinity() []byte {
 		bytes[i] = byte(given[i/8] >> (i % 8 * 8)) // amd64 and arm64 are little endian
 	}
 	return bytes
-}
-
-// Widen lets goroutines run on every processor, for a program that has turned out to
-// have several things to do at once.
-func Widen() {
-	if affinitySize != 0 && runtime.GOMAXPROCS(0) == 1 {
-		runtime.GOMAXPROCS(Processors())
-	}
 }

@@ -2,6 +2,9 @@ package sys
 
 import (
 	"os"
+	"runtime"
+	"strconv"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -32,7 +35,49 @@ func CallerTimerSlack() int64 { return boot.TimerSlack }
 
 // Affinity are the processors that the caller lets this program use, in the form of
 // sched_setaffinity(2); nil where there is no need to choose among them.
-func Affinity() []byte { return boot.Affinity() }
+func Affinity() []byte {
+	if Processors() == 1 {
+		return nil
+	}
+	return boot.Affinity()
+}
+
+// Processors is how many of them there are.
+func Processors() int { return boot.Processors() }
+
+// Untie lets every thread of this program use them, of which boot has tied all but main's
+// to one. It is for a program that has turned out to be a long one. Without /proc it does
+// nothing.
+func Untie() {
+	untied.Do(func() {
+		all := boot.Affinity()
+		if all == nil {
+			return
+		}
+		done := make(map[string]bool)
+		for more := true; more; { // a thread that is not yet untied may make another
+			more = false
+			tasks, _ := os.ReadDir("/proc/self/task")
+			for _, task := range tasks {
+				if tid, err := strconv.Atoi(task.Name()); err == nil && !done[task.Name()] {
+					done[task.Name()], more = true, true
+					_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(all)), uintptr(unsafe.Pointer(&all[0])))
+				}
+			}
+		}
+	})
+}
+
+var untied sync.Once
+
+// Widen is Untie for a program that has turned out to have several things to do at once,
+// which boot has made the runtime take for impossible.
+func Widen() {
+	Untie()
+	if boot.Affinity() != nil && runtime.GOMAXPROCS(0) == 1 {
+		runtime.GOMAXPROCS(Processors())
+	}
+}
 
 // Processor is the one that the calling thread is on, by getcpu(2).
 func Processor() (int, error) {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"github.com/Emmanuel326/procjail/internal/boot"
+	"github.com/Emmanuel326/procjail/internal/sys"
 )
 
 func main() {
@@ -15,7 +16,7 @@ func main() {
 		fmt.Printf("%q\n", s)
 	}
 	before := runtime.GOMAXPROCS(0)
-	boot.Widen()
-	fmt.Printf("runs on %d of %d, then on %d\n", before, boot.Processors(), runtime.GOMAXPROCS(0))
+	sys.Widen()
+	fmt.Printf("runs on %d of %d, then on %d\n", before, sys.Processors(), runtime.GOMAXPROCS(0))
 	fmt.Printf("profile %d, slack %v, files %d, ignored %d\n", runtime.MemProfileRate, boot.TimerSlack > 0, boot.Files, boot.Ignored)
 }
