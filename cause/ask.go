@@ -87,6 +87,7 @@ func questions() map[string]question {
 		"ppoll":             ask(map[int]uint64{0: null, 1: 1 << 30, 2: null}, unix.EINVAL, unix.EFAULT),
 		"rt_sigprocmask":    ask(map[int]uint64{1: null, 3: 1}, unix.EINVAL),
 		"rt_sigaction":      ask(map[int]uint64{0: 99, 3: 1}, unix.EINVAL),
+		"sched_setaffinity": ask(map[int]uint64{2: null}, unix.EFAULT),
 		"setsid":            harmless,
 		"setpgid":           ask(map[int]uint64{1: noFD}, unix.EINVAL),
 		"execve":            ask(map[int]uint64{0: null}, unix.EFAULT),

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"errors"
 	"os"
 	"path"
 	"strconv"
@@ -132,6 +133,9 @@ func nofileReached(l *look) values {
 		return l.saw("%v", err)
 	}
 	open, err := os.ReadDir(l.sys.at("/proc/self/fd"))
+	if errors.Is(err, unix.EMFILE) { // there is no room for one
+		return values{"limit": strconv.FormatUint(limit, 10)}
+	}
 	if err != nil {
 		return l.saw("%v", err)
 	}

@@ -28,6 +28,7 @@ func Steps() []plan.Step {
 		plan.SignalMask{},
 		plan.Forward{},
 		plan.Ignore{},
+		plan.SchedSetaffinity{},
 		plan.Reap{},
 		plan.Exit{},
 		plan.Setsid{},

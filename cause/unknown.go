@@ -60,6 +60,8 @@ func Whys() []Why {
 		why("newuidmap(1) was executable when procjail looked; the kernel does not say what is wrong with it now",
 			E(unix.E2BIG, unix.EINVAL, unix.EISDIR, unix.ELIBBAD, unix.ELOOP, unix.ENAMETOOLONG, unix.ENOEXEC, unix.ENOTDIR, unix.ETXTBSY), plan.Newidmap{}),
 		why("the path, or that of the interpreter, is at fault in a way that the kernel does not say", E(unix.ELIBBAD, unix.ELOOP, unix.ENAMETOOLONG), plan.Execve{}),
+		why("the plan passes over it: the cpuset has become another one meanwhile", E(unix.EINVAL), plan.SchedSetaffinity{}),
+		why("the thread is the one that calls: an error of procjail's own", E(unix.ESRCH), plan.SchedSetaffinity{}),
 		why("the process leads no session or group yet: an error of procjail's own", E(unix.EACCES, unix.EINVAL, unix.ESRCH), plan.Setpgid{}),
 
 		// Ids.

@@ -87,6 +87,9 @@ var hosts = []struct {
 	{"few descriptors", false, func(string) error {
 		return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 5, Max: 5})
 	}, []string{"true"}, nil},
+	{"no descriptor but the streams", false, func(string) error {
+		return unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: 3})
+	}, []string{"true"}, nil},
 
 	{"ids that are not mapped", false, func(string) error { return nil }, []string{"true"}, func(a *syscall.SysProcAttr) {
 		a.UidMappings, a.GidMappings = nil, nil
