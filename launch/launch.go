@@ -380,7 +380,7 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	slot := &r.prog.board.outcomes[len(r.plan.Entries)+k].result
 	*slot = 0
 	*(*uint64)(unsafe.Add(args, 8)) = uint64(uintptr(unsafe.Pointer(slot)))
-	first := r.prog.first
+	first, began := r.prog.first, ticks()
 	var before, after *op
 	if _, ties := r.plan.Entries[i-1].Step.(plan.SchedSetaffinity); ties {
 		before, after = &r.prog.ops[i-1], &r.prog.ops[i+1]
@@ -388,7 +388,7 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	pid, thread, tied, untied := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first), before, after)
 	r.thread = int(thread)
 	if before != nil {
-		r.prog.board.set(i-1, tied)
+		r.prog.board.outcomes[i-1] = outcome{tied, began}
 		r.prog.board.set(i+1, untied)
 	}
 	r.prog.board.set(i, pid)

@@ -2,7 +2,7 @@
 // makes the same kernel calls (floor/floor.c), in turn in one run: absolute times
 // belong to a machine, ratios carry over. `make bench` builds what it needs.
 //
-//	bench -dir DIR [-user NAME] [-runs N] [-jails N] [-only start,rate,idle,compile,calls|cgroup] [-json FILE]
+//	bench -dir DIR [-user NAME] [-runs N] [-jails N] [-only start,rate,idle,compile,calls,stages|cgroup] [-json FILE]
 //
 // DIR holds procjail, floor, strict.bpf and docker.bpf (test/bench/run). As root
 // each contender is started as NAME, and only the reading of memory uses root.
@@ -29,6 +29,7 @@ type Results struct {
 	Compile []Series   `json:"compile_ms,omitempty"`
 	Cgroup  []Series   `json:"cgroup_ms,omitempty"`
 	Calls   []Call     `json:"calls_ns,omitempty"`
+	Stages  []Stage    `json:"stages_us,omitempty"`
 	Targets []Target   `json:"targets"`
 	Skipped [][]string `json:"skipped,omitempty"`
 }
@@ -42,7 +43,7 @@ func main() {
 	name := flag.String("user", "", "as root: the account to start jails as")
 	runs := flag.Int("runs", 200, "starts of each contender")
 	jails := flag.Int("jails", 200, "idle jails at once")
-	only := flag.String("only", "start,rate,idle,compile,calls", "what to measure")
+	only := flag.String("only", "start,rate,idle,compile,calls,stages", "what to measure")
 	out := flag.String("json", "", "also write the figures to this file")
 	flag.Parse()
 	if err := run(*dir, *name, *runs, *jails, *only, *out); err != nil {
@@ -93,6 +94,7 @@ func run(dir, name string, runs, jails int, only, out string) error {
 		{"idle", func() error { results.Idle, err = bench.idle(works, jails); return err }},
 		{"compile", func() error { results.Compile, err = bench.compile(works, max(3, runs/20)); return err }},
 		{"calls", func() error { results.Calls, err = bench.calls(runs); return err }},
+		{"stages", func() error { results.Stages, err = bench.stages(runs); return err }},
 	} {
 		if !strings.Contains(","+only+",", ","+part.name+",") {
 			continue
@@ -104,6 +106,7 @@ func run(dir, name string, runs, jails int, only, out string) error {
 	results.Targets = targets(results)
 	results.print(os.Stdout)
 	results.printCalls(os.Stdout)
+	results.printStages(os.Stdout)
 	if out == "" {
 		return nil
 	}

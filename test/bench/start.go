@@ -27,8 +27,7 @@ func series(name string, took []time.Duration) Series {
 }
 
 // start measures whole starts: A B C D, A B C D, so that what else the machine
-// does falls on all alike. Stage times, once procjail reports them, belong here:
-// one more run of each with a report, outside the measured ones.
+// does falls on all alike.
 func (b *bench) start(all []contender, runs int) ([]Series, error) {
 	took := make([][]time.Duration, len(all))
 	for i := range runs + 5 {
