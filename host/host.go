@@ -65,9 +65,7 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	h.Home = home(h)
 	h.Listener = s.Denials == plan.DenialsOff || sys.MayListen()
 	if h.Affinity = sys.Affinity(); h.Affinity != nil {
-		if h.Processor, err = sys.Processor(); err != nil {
-			return nil, err
-		}
+		h.Processor = sys.Processor()
 	}
 	h.TimerSlack = sys.CallerTimerSlack()
 	h.Ignored = sys.IgnoredSignals()

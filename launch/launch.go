@@ -225,7 +225,7 @@ func (r *run) entry(i int) error {
 	case plan.SignalMask: // cloneAndRun's
 		r.prog.board.set(i, 0)
 		return nil
-	case plan.SchedSetaffinity: // too
+	case plan.SchedSetaffinity: // too; it ends no start
 		return nil
 	case plan.Clone3:
 		return r.clone3(i, s)
@@ -387,11 +387,11 @@ func (r *run) clone3(i int, s plan.Clone3) error {
 	}
 	pid, thread, tied, untied := cloneAndRun(args, uintptr(len(s.CloneArgs())), &r.prog.ops[first], &r.prog.ops[0], &r.prog.board.outcomes[0], uintptr(first), before, after)
 	r.thread = int(thread)
+	r.prog.board.set(i, pid)
 	if before != nil {
 		r.prog.board.outcomes[i-1] = outcome{tied, began}
 		r.prog.board.set(i+1, untied)
 	}
-	r.prog.board.set(i, pid)
 	if pid < 0 {
 		return r.stepError(i, unix.Errno(-pid))
 	}

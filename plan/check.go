@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -320,16 +321,24 @@ func initBeforePayload(list []Entry) *OrderError {
 // through execve (sched_setaffinity(2)), and keeps it.
 func processorsBeforePayload(list []Entry) *OrderError {
 	clone := first(list, is[Clone3])
-	tie := first(list, is[SchedSetaffinity])
-	if tie < 0 {
-		return nil
-	}
-	if tie+1 != clone || clone+1 >= len(list) || !is[SchedSetaffinity](&list[clone+1]) {
-		return broken(list, tie, "it is not that of the clone alone")
-	}
-	free := first(list, func(e *Entry) bool { return e.Stage == Init && is[SchedSetaffinity](e) })
 	other := first(list, func(e *Entry) bool { return e.Stage == Network || e.Stage == Payload })
-	if free < 0 || free > other {
+	var all Processors
+	n := 0
+	for i, e := range list {
+		s, ok := e.Step.(SchedSetaffinity)
+		if !ok {
+			continue
+		}
+		switch n++; {
+		case n == 1 && i == clone-1 && e.Stage == Supervisor: // for the clone alone
+		case n == 2 && i == clone+1 && e.Stage == Supervisor:
+			all = s.Processors
+		case n == 3 && i < other && e.Stage == Init && bytes.Equal(all, s.Processors):
+		default:
+			return broken(list, i, "it is none of the three by which init is tied for a while")
+		}
+	}
+	if n != 0 && n != 3 {
 		return broken(list, max(other, 0), "it would be on one processor")
 	}
 	return nil

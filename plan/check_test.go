@@ -98,6 +98,21 @@ var violations = []struct {
 		list[network].Stage = plan.Network
 		return list
 	}},
+	{"every processor before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // init's is of one
+		tie := slices.IndexFunc(list, is[plan.SchedSetaffinity])
+		free := slices.IndexFunc(list, func(e plan.Entry) bool { return is[plan.SchedSetaffinity](e) && e.Stage == plan.Init })
+		list[free].Step = list[tie].Step
+		return list
+	}},
+	{"every processor before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // a second one, later
+		tie := slices.IndexFunc(list, is[plan.SchedSetaffinity])
+		return after(is[plan.Chdir], plan.Payload, list[tie].Step)(list)
+	}},
+	{"every processor before the payload", plantest.Ordinary, func(list []plan.Entry) []plan.Entry { // init's, before it is there
+		list = slices.DeleteFunc(list, func(e plan.Entry) bool { return is[plan.SchedSetaffinity](e) && e.Stage == plan.Init })
+		list[slices.IndexFunc(list, is[plan.SchedSetaffinity])].Stage = plan.Init
+		return list
+	}},
 	{"a result before its use", plantest.Ordinary, without(is[plan.Fsmount])},
 	{"a result before its use", plantest.Ordinary, without(is[plan.PidfdOpen])},
 	{"a result before its use", plantest.Ordinary, func(list []plan.Entry) []plan.Entry {

@@ -99,9 +99,8 @@ func (c *compiler) clone() error {
 // has none of the supervisor's memory in its cache. Only in a process that runs nothing
 // else: in others many goroutines want the processor.
 func (c *compiler) tieToProcessor() {
-	all, n := c.host.Affinity, c.host.Processor
-	if c.tied = c.spec.Forward && all.has(n); c.tied {
-		c.affinity(all.only(n))
+	if c.tied = c.spec.Forward && len(c.host.Affinity) > 0; c.tied {
+		c.affinity(c.host.Affinity.only(c.host.Processor))
 	}
 }
 

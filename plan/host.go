@@ -89,8 +89,9 @@ type Host struct {
 	Cgroup   cgroupdelegate.Facts // not probed for cgroupdelegate.Off
 	Machine  cgroupdelegate.Machine
 	OOMScore int // oom_score_adj of the supervisor, proc(5)
-	// Affinity are the processors that the supervisor may use, and Processor is the one
-	// that it is on. No affinity: it stays as it is.
+	// Affinity is what a thread has that may use whatever the caller lets the supervisor
+	// use, and Processor the one that the supervisor is on. No affinity: none of its
+	// threads is tied to one, nor will be.
 	Affinity   Processors
 	Processor  int
 	TimerSlack int64 // the caller's, in nanoseconds; 0: the supervisor's is the same
@@ -116,14 +117,27 @@ type Host struct {
 // that there are not.
 type Processors []byte
 
-// only is the set of one.
+// only is the set of one, or p itself where that is none of it.
 func (p Processors) only(n int) Processors {
+	if !p.has(n) {
+		return p
+	}
 	one := make(Processors, len(p))
 	one[n/8] = 1 << (n % 8)
 	return one
 }
 
-func (p Processors) has(n int) bool { return n < 8*len(p) && p[n/8]&(1<<(n%8)) != 0 }
+func (p Processors) has(n int) bool { return n >= 0 && n < 8*len(p) && p[n/8]&(1<<(n%8)) != 0 }
+
+// all reports whether nothing is left out.
+func (p Processors) all() bool {
+	for _, b := range p {
+		if b != 0xff {
+			return false
+		}
+	}
+	return true
+}
 
 // String names runs by their ends: "[0-3 6]".
 func (p Processors) String() string {

@@ -60,7 +60,11 @@ func (h *Host) facts() []string {
 		"command: " + orNone(h.Program.Path),
 	}
 	if len(h.Affinity) > 0 {
-		list = append(list, "processors: "+h.Affinity.String()+"; procjail is on "+itoa(int64(h.Processor)))
+		which := h.Affinity.String()
+		if h.Affinity.all() {
+			which = "all"
+		}
+		list = append(list, "processors: "+which+"; procjail is on "+itoa(int64(h.Processor)))
 	}
 	if ignored := h.ignored(); len(ignored) > 0 {
 		list = append(list, "ignored when procjail was started: "+signals(ignored))

@@ -36,7 +36,9 @@ import (
 // that have nothing to do; and the two that it does make, which main waits for and which
 // wait for main (runtime.gcenable), need not wake another processor up, neither now nor
 // to end: a fifth of the processor time of a start. Main's thread is untied by init below,
-// the others by internal/sys once the program has turned out to be a long one.
+// the others by internal/sys once the program has turned out to be a long one. Below a
+// seccomp filter it lets that be: one may kill for it, as with SystemCallFilter=~@resources
+// of systemd.exec(5), and nobody could say so yet.
 //
 // It sets runtime.MemProfileRate to 0. The linker does so for a program that reads no
 // such profile, and the runtime, which sees that the rate has changed, then takes a
@@ -97,8 +99,9 @@ func init() {
 }
 
 // untie gives the calling thread, which is main's, the processors back that entry found.
-// Where the caller has not tied itself, that is all that its cpuset has, and will have
-// (cpuset(7)).
+// Where those are all that its cpuset has (cpuset(7)), it takes the caller for one that has
+// not chosen, whose threads have those as well that the cpuset is given later. What the
+// caller has asked for the kernel does not tell.
 func untie() {
 	var found mask
 	for i := range given {

@@ -24,6 +24,7 @@ func TestEntry(t *testing.T) {
 	}{
 		{nil, []string{}, "1 of " + all + ", then on " + all},
 		{[]string{"a", "", strings.Repeat("x", 100_000)}, []string{"A=", "B=1"}, "1 of " + all + ", then on " + all},
+		{nil, []string{"GOMAXPROCS=1"}, "1 of " + all + ", then on 1"},
 		{nil, []string{"GOMAXPROCS=3"}, "3 of " + all + ", then on 3"},
 	} {
 		var want []string

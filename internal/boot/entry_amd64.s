@@ -63,6 +63,11 @@ next:
 	MOVQ ·profileRate(SB), AX
 	MOVQ $0, (AX)
 
+	MOVQ $157, AX // prctl(PR_GET_SECCOMP)
+	MOVQ $21, DI
+	SYSCALL
+	TESTQ AX, AX
+	JNE  go
 	MOVQ $204, AX // sched_getaffinity(0, 128, affinity)
 	XORL DI, DI
 	MOVQ $128, SI
@@ -77,6 +82,8 @@ next:
 	XORL SI, SI
 	XORL DX, DX
 	SYSCALL
+	TESTQ AX, AX
+	JNE  leave
 	MOVL 0(SP), CX
 	MOVQ SP, DI // all 0, and that one bit 1
 	XORL AX, AX
@@ -96,10 +103,11 @@ zero:
 	MOVQ R12, SI
 	MOVQ SP, DX
 	SYSCALL
-	ADDQ $128, SP
 	TESTQ AX, AX
-	JNE  go
+	JNE  leave
 	MOVQ R12, ·affinitySize(SB)
+leave:
+	ADDQ $128, SP
 go:
 	JMP  _rt0_amd64_linux(SB)
 

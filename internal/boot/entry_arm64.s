@@ -65,6 +65,10 @@ next:
 	MOVD ·profileRate(SB), R9
 	MOVD ZR, (R9)
 
+	MOVD $21, R0 // prctl(PR_GET_SECCOMP)
+	MOVD $167, R8
+	SVC
+	CBNZ R0, go
 	MOVD $0, R0 // sched_getaffinity(0, 128, affinity)
 	MOVD $128, R1
 	MOVD $·affinity(SB), R2
@@ -79,6 +83,7 @@ next:
 	MOVD $0, R2
 	MOVD $168, R8
 	SVC
+	CBNZ R0, leave
 	MOVWU (RSP), R9
 	MOVD RSP, R10 // all 0, and that one bit 1
 	MOVD $16, R11
@@ -97,9 +102,10 @@ zero:
 	MOVD RSP, R2
 	MOVD $122, R8
 	SVC
-	ADD  $128, RSP
-	CBNZ R0, go
+	CBNZ R0, leave
 	MOVD R19, ·affinitySize(SB)
+leave:
+	ADD  $128, RSP
 go:
 	JMP  _rt0_arm64_linux(SB)
 

@@ -54,7 +54,7 @@ func Ordinary() *plan.Host {
 		Groups:  1, Home: "/home/alice", Cwd: "/home/alice/src",
 		Monotonic: 86400, Boottime: 90000,
 		LastCap: caps.CheckpointRestore, Landlock: 6, Listener: true,
-		Affinity: plan.Processors{0xff}, Processor: 3,
+		Affinity: plan.Processors{0x7f}, Processor: 3,
 		Nofile: 1 << 20, Nproc: 31000, Core: profiles.Unlimited, Data: profiles.Unlimited,
 		Stdio: [3]plan.Stdio{
 			{Open: true, Read: true, Kind: plan.Device},

@@ -4,7 +4,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -33,59 +33,58 @@ func init() {
 // 0 where it still is this program's.
 func CallerTimerSlack() int64 { return boot.TimerSlack }
 
-// Affinity are the processors that the caller lets this program use, in the form of
-// sched_setaffinity(2); nil where there is no need to choose among them.
-func Affinity() []byte {
-	if Processors() == 1 {
-		return nil
-	}
-	return boot.Affinity()
-}
+// Affinity is what a thread is to have that may use whatever the caller lets this program
+// use, in the form of sched_setaffinity(2): all that the kernel has room for, where the
+// caller has not chosen. It is nil where boot has tied no thread.
+func Affinity() []byte { return boot.Affinity() }
 
-// Processors is how many of them there are.
+// Processors is how many there are that this program may use.
 func Processors() int { return boot.Processors() }
 
-// Untie lets every thread of this program use them, of which boot has tied all but main's
-// to one. It is for a program that has turned out to be a long one. Without /proc it does
-// nothing.
+// Untie gives that to every thread of this program, of which boot has tied all but main's
+// to one processor. It is for a program that has turned out to be a long one. Where
+// /proc/self/task cannot be read it leaves them as they are.
 func Untie() {
-	untied.Do(func() {
-		all := boot.Affinity()
-		if all == nil {
+	all := boot.Affinity()
+	if all == nil || untied.Load() {
+		return
+	}
+	done := make(map[string]bool)
+	for more := true; more; { // a thread that is not yet untied may make another
+		more = false
+		tasks, err := os.ReadDir("/proc/self/task")
+		if err != nil {
 			return
 		}
-		done := make(map[string]bool)
-		for more := true; more; { // a thread that is not yet untied may make another
-			more = false
-			tasks, _ := os.ReadDir("/proc/self/task")
-			for _, task := range tasks {
-				if tid, err := strconv.Atoi(task.Name()); err == nil && !done[task.Name()] {
-					done[task.Name()], more = true, true
-					_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(all)), uintptr(unsafe.Pointer(&all[0])))
-				}
+		for _, task := range tasks {
+			if tid, err := strconv.Atoi(task.Name()); err == nil && !done[task.Name()] {
+				done[task.Name()], more = true, true
+				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(all)), uintptr(unsafe.Pointer(&all[0])))
 			}
 		}
-	})
+	}
+	untied.Store(true)
 }
 
-var untied sync.Once
+var untied atomic.Bool
 
 // Widen is Untie for a program that has turned out to have several things to do at once,
-// which boot has made the runtime take for impossible.
+// which boot has made the runtime take for impossible. A caller's GOMAXPROCS stands.
 func Widen() {
 	Untie()
-	if boot.Affinity() != nil && runtime.GOMAXPROCS(0) == 1 {
+	if boot.Affinity() != nil && os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == 1 {
 		runtime.GOMAXPROCS(Processors())
 	}
 }
 
-// Processor is the one that the calling thread is on, by getcpu(2).
-func Processor() (int, error) {
+// Processor is the one that the calling thread is on, by getcpu(2); -1 where that is
+// refused.
+func Processor() int {
 	var n uint32
 	if _, _, e := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&n)), 0, 0); e != 0 {
-		return 0, os.NewSyscallError("getcpu", e)
+		return -1
 	}
-	return int(n), nil
+	return int(n)
 }
 
 // IgnoredSignals are those that were ignored when this program was started: bit

@@ -60,7 +60,7 @@ type Rate struct {
 }
 
 func (b *bench) rate(all []contender) ([]Rate, error) {
-	const round, rounds = 500 * time.Millisecond, 6
+	const round, rounds = 500 * time.Millisecond, 16
 	var out []Rate
 	for _, atOnce := range []int{1, 4} {
 		done := make([]int, len(all))
