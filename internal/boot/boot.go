@@ -44,8 +44,10 @@ import (
 // such profile, and the runtime, which sees that the rate has changed, then takes a
 // sample after all (runtime.profilealloc).
 //
-// It asks for the pages of the runtime's own variables at once (MADV_POPULATE_WRITE).
-// Most are used, many of them read first and then written, which are two page faults.
+// It asks for the pages at once that most of the runtime's variables are in
+// (MADV_POPULATE_WRITE): many are read first and then written, which are two page faults.
+// The linker sorts variables by size. The last with pointers is the heap's own
+// (runtime.mheap_), of which the last 32 KiB are used; behind it come small ones without.
 //
 //lint:ignore U1000 it is the linker's
 func entry()
