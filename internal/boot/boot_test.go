@@ -49,7 +49,7 @@ func TestEntry(t *testing.T) {
 			t.Errorf("%.60q %.60q: %v: %.500s, want %.500q", test.args, test.env, err, out, want)
 		}
 	}
-	out, err := exec.Command("sh", "-c", `trap "" TERM; ulimit -Sn 77; exec "$0"`, show).CombinedOutput()
+	out, err := exec.Command("env", "--default-signal", "sh", "-c", `trap "" TERM; ulimit -Sn 77; exec "$0"`, show).CombinedOutput()
 	if want := "profile 0, slack true, files 77, ignored 16384\n"; err != nil || !strings.HasSuffix(string(out), want) {
 		t.Errorf("%v: %s, want %s", err, out, want)
 	}
