@@ -19,6 +19,7 @@ import (
 	"github.com/Emmanuel326/procjail/cgroupdelegate"
 	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/plan"
+	"github.com/Emmanuel326/procjail/profiles"
 	"github.com/Emmanuel326/procjail/userns"
 )
 
@@ -58,7 +59,7 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 	if h.Data, err = sys.HardLimit(unix.RLIMIT_DATA); err != nil {
 		return nil, err
 	}
-	if err := caller(h, s.ID); err != nil {
+	if err := caller(h, s); err != nil {
 		return nil, err
 	}
 	h.Cwd, _ = os.Getwd()
@@ -100,11 +101,18 @@ func Probe(s *plan.Spec, placed func(cgroupdelegate.Facts)) (*plan.Host, error) 
 // different names.
 var started atomic.Uint64
 
+// Login returns what passwd(5) says of the caller. Probe looks it up only where it can
+// matter; a dry run asks.
+func Login() *userns.Login { return userns.New().Login(uint32(os.Geteuid())) }
+
 // caller asks for subordinate ids only where they can matter.
-func caller(h *plan.Host, id userns.ID) error {
+func caller(h *plan.Host, s *plan.Spec) error {
 	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
-	if id == userns.Self {
+	if s.ID == userns.Self {
 		h.Caller = userns.New().Self(uid, gid)
+		if s.UID == profiles.Caller || !filepath.IsAbs(os.Getenv("HOME")) {
+			h.Caller.Login = Login()
+		}
 	} else {
 		h.Caller = userns.New().Caller(uid, gid)
 	}
@@ -217,21 +225,24 @@ func kind(mode uint32) plan.FileKind {
 	return plan.Other
 }
 
-// probePaths looks each path up once, for all that is wanted of it, and the
-// entries of a tree that is to be the root.
+// probePaths looks each path up for all that is wanted of it, and the entries of a tree
+// that is to be the root.
 func probePaths(list []plan.Source) map[string]plan.Path {
-	wanted := make(map[string]plan.Source, len(list))
-	for _, src := range list {
-		w := wanted[src.Path]
-		wanted[src.Path] = plan.Source{Path: src.Path, Link: src.Link || w.Link, Names: src.Names || w.Names}
+	paths := make(map[string]plan.Path, len(list))
+	for i, src := range list {
+		if _, again := paths[src.Path]; again {
+			for _, other := range list[:i] {
+				if other.Path == src.Path {
+					src.Link, src.Names = src.Link || other.Link, src.Names || other.Names
+				}
+			}
+		}
+		paths[src.Path] = probePath(src)
 	}
-	paths := make(map[string]plan.Path, len(wanted))
-	for _, src := range wanted {
-		p := probePath(src)
-		paths[src.Path] = p
-		for _, name := range p.Names {
+	for _, src := range list {
+		for _, name := range paths[src.Path].Names {
 			entry := filepath.Join(src.Path, name)
-			if _, ok := wanted[entry]; !ok {
+			if _, ok := paths[entry]; !ok {
 				paths[entry] = probePath(plan.Source{Path: entry, Link: true})
 			}
 		}
@@ -242,7 +253,12 @@ func probePaths(list []plan.Source) map[string]plan.Path {
 func probePath(src plan.Source) plan.Path {
 	var out plan.Path
 	if src.Link {
-		out.Link, _ = sys.Readlink(src.Path)
+		link, err := sys.Readlink(src.Path)
+		if sys.Errno(err) == unix.ENOENT {
+			out.Err = plan.Errno(unix.ENOENT)
+			return out
+		}
+		out.Link = link
 	}
 	st, failed := sys.TryStat(src.Path)
 	if failed != 0 {

@@ -242,7 +242,7 @@ type Source struct {
 // up, with the entries of those whose Names are wanted, and Compile reads them
 // in Host.Paths.
 func (s *Spec) Sources(home, cwd string) []Source {
-	var out []Source
+	out := make([]Source, 0, 64)
 	for _, m := range s.Mounts {
 		switch m.Kind {
 		case profiles.ResolvConf:

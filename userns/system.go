@@ -52,16 +52,18 @@ func (s System) Caller(uid, gid uint32) Caller {
 	return c
 }
 
-// Self is Caller for a request of [Self], which needs no subordinate ids and does not wait for who serves them.
+// Self is Caller for a request of [Self], which needs no subordinate ids and does not wait for who serves them, and no
+// Login.
 func (s System) Self(uid, gid uint32) Caller {
-	c := Caller{UID: uid, GID: gid, Login: s.login(uid)}
+	c := Caller{UID: uid, GID: gid}
 	if uid == 0 { // whether that is the host's root
 		c.UIDMap, c.GIDMap = s.idMap("/proc/self/uid_map"), s.idMap("/proc/self/gid_map")
 	}
 	return c
 }
 
-func (s System) login(uid uint32) *Login {
+// Login returns the user's line of passwd(5); nil where there is none.
+func (s System) Login(uid uint32) *Login {
 	text, err := sys.ReadFile(s.path(passwdFile))
 	if err != nil {
 		return nil
@@ -78,7 +80,7 @@ func (s System) login(uid uint32) *Login {
 // files where it cannot load that source; Lookup makes an error of it, for the files may then be out of date.
 func (s System) Lookup(uid uint32) (login *Login, uids, gids Source) {
 	name := ""
-	if login = s.login(uid); login != nil {
+	if login = s.Login(uid); login != nil {
 		name = login.Name
 	}
 	// As with shadow, a file that cannot be read names no module.

@@ -54,7 +54,7 @@ func run(opt *options) int {
 		return opt.failed(err)
 	}
 	if opt.dryRun {
-		facts.ProcCovered = host.ProcCovered()
+		facts.ProcCovered, facts.Caller.Login = host.ProcCovered(), host.Login()
 	}
 	return opt.start(spec, facts, systemd)
 }
