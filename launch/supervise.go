@@ -89,7 +89,7 @@ func (r *run) await() error {
 // quiet reports whether nothing is due within the first milliseconds.
 func (r *run) quiet() bool {
 	s := r.opt.Stopping
-	return (s.Timeout == 0 || s.Timeout > 10*time.Millisecond) && s.CPUTime == 0 && r.tty == nil
+	return (s.Timeout == 0 || s.Timeout > 20*time.Millisecond) && s.CPUTime == 0 && r.tty == nil
 }
 
 // wait is the time until the next deadline; negative for none.

@@ -58,14 +58,14 @@ func PidfdSendSignal(pidfd int, sig unix.Signal) error {
 // closed the descriptor in any case.
 func Close(fd int) { _ = unix.Close(fd) }
 
-// PollShortly calls ppoll(2) on two descriptors for at most 4 ms, without a word
+// PollShortly calls ppoll(2) on two descriptors for at most 8 ms, without a word
 // to the Go scheduler: handing its processor over and asking for it back costs
 // more than a short wait. 10 ms is when the runtime would want it back. It
 // reports whether there is something to read from the first. Something to read
 // from the other, which may be 0 for none, ends the wait as well.
 func PollShortly(fd, other int) bool {
 	fds := [2]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(other), Events: unix.POLLIN}}
-	wait := unix.Timespec{Nsec: 4e6}
+	wait := unix.Timespec{Nsec: 8e6}
 	for n := uintptr(2); ; n = 1 {
 		if other == 0 {
 			n = 1
