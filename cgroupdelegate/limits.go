@@ -84,7 +84,7 @@ func (l Limits) Settings(m Machine) []Setting {
 		if quota < 1000 {
 			quota, period = 1000, min(uint64(math.Ceil(1000/l.CPUs)), 1000000)
 		}
-		add("cpu", "cpu.max", fmt.Sprintf("%d %d", quota, period), "cpus "+strconv.FormatFloat(l.CPUs, 'g', -1, 64))
+		add("cpu", "cpu.max", strconv.FormatUint(quota, 10)+" "+strconv.FormatUint(period, 10), "cpus "+strconv.FormatFloat(l.CPUs, 'g', -1, 64))
 	}
 	if l.Pids != Unlimited {
 		add("pids", "pids.max", strconv.FormatUint(l.Pids, 10), "pids "+strconv.FormatUint(l.Pids, 10))

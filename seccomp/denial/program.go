@@ -47,13 +47,10 @@ type instruction struct {
 	k      uint32
 }
 
-func decode(program []byte) []instruction {
-	list := make([]instruction, len(program)/size)
-	for i := range list {
-		b := program[i*size:]
-		list[i] = instruction{binary.NativeEndian.Uint16(b), b[2], b[3], binary.NativeEndian.Uint32(b[4:])}
-	}
-	return list
+// at is the instruction of program with that index.
+func at(program []byte, pc int) instruction {
+	b := program[pc*size:]
+	return instruction{binary.NativeEndian.Uint16(b), b[2], b[3], binary.NativeEndian.Uint32(b[4:])}
 }
 
 func (i instruction) appendTo(program []byte) []byte {
@@ -67,8 +64,7 @@ func (i instruction) appendTo(program []byte) []byte {
 func Verdict(program []byte, c Call) uint32 {
 	pc, a := 0, uint32(0)
 	for pc < len(program)/size {
-		b := program[pc*size:]
-		i := instruction{binary.NativeEndian.Uint16(b), b[2], b[3], binary.NativeEndian.Uint32(b[4:])}
+		i := at(program, pc)
 		pc++
 		switch i.op {
 		case opLoad:
@@ -135,15 +131,14 @@ func Verdicts(program []byte, arch uint32, nr int32) []uint32 {
 		known bool
 	}
 	var found []uint32
-	list := decode(program)
 	todo := []state{{known: true}}
 	for steps := 0; len(todo) > 0; steps++ {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if s.pc >= len(list) || steps > 1<<14 {
+		if s.pc >= len(program)/size || steps > 1<<14 {
 			return nil
 		}
-		i := list[s.pc]
+		i := at(program, s.pc)
 		s.pc++
 		switch i.op {
 		case opLoad:
@@ -227,7 +222,7 @@ func Watch(program []byte, arch uint32, traced []int32) (watching []byte, ok boo
 			first = append(first, instruction{opLoad, 0, 0, offsetNR})
 		}
 	}
-	var out []byte
+	out := make([]byte, 0, len(program)+(5+len(first))*size)
 	for _, i := range []instruction{{opLoad, 0, 0, offsetArch}, {opEqual, 1, 0, arch}, {opJump, 0, 0, uint32(len(first) + 1)}, {opLoad, 0, 0, offsetNR}} {
 		out = i.appendTo(out)
 	}
@@ -235,7 +230,8 @@ func Watch(program []byte, arch uint32, traced []int32) (watching []byte, ok boo
 		out = i.appendTo(out)
 	}
 	out = instruction{opAnd, 0, 0, 0}.appendTo(out) // what the accumulator starts with
-	for _, i := range decode(program) {
+	for pc := range len(program) / size {
+		i := at(program, pc)
 		if i.op == opReturn && (i.k&actionMask == unix.SECCOMP_RET_ERRNO || i.k&actionMask == unix.SECCOMP_RET_KILL_PROCESS) {
 			i.k = unix.SECCOMP_RET_USER_NOTIF
 		}
