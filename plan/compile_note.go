@@ -62,7 +62,7 @@ func identityRefusal(err error) *Refusal {
 	case errors.Is(err, userns.ErrPayloadRoot):
 		r.Remedy = "another --user, or --id self"
 	case errors.Is(err, unix.EMFILE):
-		r.Remedy = "ulimit -n 1024, or more"
+		r.Remedy = "ulimit -n 1024, or more (RLIMIT_NOFILE)"
 	case errors.Is(err, userns.ErrSource):
 		r.as(SubIDUnreadable).Remedy = "make it readable, or --id self"
 		var line *userns.LineError
