@@ -161,7 +161,7 @@ var programs = map[string]string{
 	`a script without #!`:                                      `^cause: .* #!|^failed: execve.*ENOEXEC, .* begins with neither #! nor a format`,
 	`nobody reads what it writes`:                              `^$`,
 	`it is open for writing`:                                   `^failed: execve.*ETXTBSY, .* is open for writing`,
-	`it is for another machine`:                                `^cause: .*machine|^failed: execve.*ENOEXEC, .* ELF file for the machine`,
+	`it is for another machine`:                                `^cause: .*machine|^failed: execve.*ENOEXEC, .* ELF file for machine`,
 }
 
 // others are causes that have a line of their own.
