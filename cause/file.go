@@ -108,6 +108,26 @@ func fileEntries() []Entry {
 			}),
 		},
 		{
+			ID: "directory-kernel", Looks: "what its file system is",
+			On:     []On{{[]plan.Step{plan.Mkdirat{}}, []unix.Errno{unix.ENOENT, unix.EPERM}}},
+			Cause:  "{dir} is on {type}, in which nobody makes a directory",
+			Remedy: elsewhere,
+			See:    []string{"mkdir(2)", "proc(5)", "sysfs(5)", "fs/namei.c:vfs_mkdir"},
+			probe: func(l *look) values {
+				p := l.hostPath()
+				if !filepath.IsAbs(p) || l.sys.Space == nil {
+					return l.saw("not on a file system of the host's")
+				}
+				dir := filepath.Dir(p)
+				s, err := l.sys.Space(dir)
+				name := map[int64]string{unix.PROC_SUPER_MAGIC: "proc", unix.SYSFS_MAGIC: "sysfs"}[s.Type]
+				if err != nil || name == "" {
+					return l.saw("type 0x%x, %v", s.Type, err)
+				}
+				return values{"dir": dir, "type": name}
+			},
+		},
+		{
 			ID: "program-changed", Looks: "the size of the program that is copied",
 			On:     []On{{[]plan.Step{plan.Sendfile{}}, []unix.Errno{0, unix.ENOSPC}}},
 			Cause:  "{path} had {was} bytes when it was looked up, and has {is} now",

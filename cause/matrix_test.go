@@ -196,6 +196,8 @@ var failures = []struct {
 	{"mkdirat of the state ENOSPC", "subid", makesDir("/home/alice/state/upper"), unix.ENOSPC, nil, false},
 	{"mkdirat of the state EDQUOT", "subid", makesDir("/home/alice/state/upper"), unix.EDQUOT, nil, false},
 	{"mkdirat of the state EROFS", "subid", makesDir("/home/alice/state/upper"), unix.EROFS, nil, false},
+	{"mkdirat of the state ENOENT", "subid", makesDir("/home/alice/state/upper"), unix.ENOENT, nil, false},
+	{"mkdirat of the state EPERM", "subid", makesDir("/home/alice/state/upper"), unix.EPERM, nil, false},
 	{"mkdirat of the state EACCES", "subid", makesDir("/home/alice/state/upper"), unix.EACCES, nil, false},
 	{"mkdirat in the jail ENOSPC", "subid", makesDir("usr"), unix.ENOSPC, nil, false},
 	{"write in the jail EFBIG", "self", inits[plan.Write], unix.EFBIG, nil, true},
