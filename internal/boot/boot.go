@@ -12,12 +12,14 @@ import (
 // before the Go runtime's own entry, to which it goes on. What a build without it lacks
 // is time only.
 //
-// It sets the timer slack (prctl(2)) to 1 ms, which every thread inherits. The runtime
-// has a thread that wants to wake up each 20 us until it has seen nothing to do for
-// fifty times (runtime.sysmon): with the usual slack all through a short run, on the
-// processor that builds the jail or the one beside it, a fifth of the processor time.
-// Nothing turns it off, and it starts before any code of ours but this. What it does, it
-// does soon enough once in 1 ms.
+// It sets the timer slack (prctl(2)) to 10 ms, which every thread inherits, until init
+// gives main's thread what it had. The runtime has a thread that wants to wake up each
+// 20 us until it has seen nothing to do for fifty times (runtime.sysmon): with the usual
+// slack all through a short run, on the processor that builds the jail or the one beside
+// it, a fifth of the processor time. Nothing turns it off, and it starts before any code
+// of ours but this. What it does, it does soon enough once in 10 ms: so rarely it looks
+// by itself where nothing happens. The two other threads of the runtime's that are there
+// by then keep the slack too: a timer of theirs is up to 10 ms late.
 //
 // It lets nothing be opened but in the place of a standard stream that is closed, by a
 // limit on descriptors of 3, until internal/sys sets another. The runtime reads the
@@ -85,6 +87,8 @@ var profileRate = &runtime.MemProfileRate
 // it, looking at every frame: 0.06 ms of a start.
 func growStack()
 
+const prSetTimerSlack = 29 // prctl(2)
+
 // call makes a system call that takes a mask, or nil, as its third argument. A failure is
 // the negative errno.
 //
@@ -95,6 +99,9 @@ func call(number, a, b int64, m *mask) int64
 // runtime has made those two threads, which stay tied.
 func init() {
 	growStack()
+	if TimerSlack > 0 {
+		call(sysPrctl, prSetTimerSlack, TimerSlack, nil)
+	}
 	if affinitySize != 0 {
 		untie()
 	}

@@ -1,6 +1,7 @@
 package boot
 
 const (
+	sysPrctl       = 167
 	sysSetAffinity = 122
 	sysGetAffinity = 123
 )

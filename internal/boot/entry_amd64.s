@@ -7,9 +7,9 @@ TEXT ·entry(SB), NOSPLIT|NOFRAME, $0-0
 	MOVQ $30, DI
 	SYSCALL
 	MOVQ AX, ·TimerSlack(SB)
-	MOVQ $157, AX // prctl(PR_SET_TIMERSLACK, 1 ms)
+	MOVQ $157, AX // prctl(PR_SET_TIMERSLACK, 10 ms)
 	MOVQ $29, DI
-	MOVQ $1000000, SI
+	MOVQ $10000000, SI
 	SYSCALL
 
 	SUBQ $128, SP // for a struct rlimit64, then a struct kernel_sigaction
