@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/Emmanuel326/procjail/host"
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/profiles"
@@ -43,6 +44,8 @@ func procjail(args []string) int {
 // run is the whole of a start: the profile, the host, the plan, the check, the
 // launch.
 func run(opt *options) int {
+	// The runtime's handler does nothing, for 10 us at the end of each jail.
+	sys.DefaultAction(unix.SIGCHLD)
 	spec, err := opt.spec()
 	if err != nil {
 		return opt.failed(err)

@@ -49,6 +49,10 @@ func Sigaction(sig unix.Signal, handler, restorer uintptr) error {
 	return nil
 }
 
+// DefaultAction calls rt_sigaction(2): whatever handler there is for sig, what the kernel
+// does by default takes its place.
+func DefaultAction(sig unix.Signal) { _ = Sigaction(sig, 0, 0) }
+
 // PidfdSendSignal calls pidfd_send_signal(2).
 func PidfdSendSignal(pidfd int, sig unix.Signal) error {
 	return os.NewSyscallError("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
