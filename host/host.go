@@ -253,12 +253,7 @@ func probePaths(list []plan.Source) map[string]plan.Path {
 func probePath(src plan.Source) plan.Path {
 	var out plan.Path
 	if src.Link {
-		link, err := sys.Readlink(src.Path)
-		if sys.Errno(err) == unix.ENOENT {
-			out.Err = plan.Errno(unix.ENOENT)
-			return out
-		}
-		out.Link = link
+		out.Link, _ = sys.Readlink(src.Path)
 	}
 	st, failed := sys.TryStat(src.Path)
 	if failed != 0 {
