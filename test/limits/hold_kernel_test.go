@@ -97,6 +97,7 @@ func TestKernelCPU(t *testing.T) {
 	time.Sleep(time.Second)
 	beside := work(t)
 	_ = cmd.Wait()
+	alone = max(alone, work(t)) // what else the machine does is no fault of the jail's
 	stat := map[string]int{}
 	for line := range strings.Lines(out.String()) {
 		var key string
