@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/Emmanuel326/procjail/internal/kerneltest"
 )
 
@@ -49,6 +51,8 @@ func TestKernelFailures(t *testing.T) {
 // must do no harm to whoever tries it. Each ends by itself, by no signal, soon,
 // and leaves nothing but in its own directory.
 func TestKernelOutside(t *testing.T) {
+	// The kernel makes a user's own keyrings at their first use, and keeps them (user-keyring(7)).
+	_, _ = unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, false)
 	start(t)
 	bin := programs(t)
 	for _, f := range loaded(t) {

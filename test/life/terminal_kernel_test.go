@@ -158,7 +158,7 @@ func TestKernelFullScreen(t *testing.T) {
 	inside("$J -e TERM less /etc/services", `^/etc/services`, "Space", "q")
 	inside("$J -e TERM top -d 1", `^ *PID.*COMMAND`, "see=top", "q")
 	inside(`$J -e TERM -e HOME=/tmp tmux -f /dev/null new-session 'sh'`, `\[0\].*"`,
-		"C-b", `"`, "e", "c", "h", "o", " ", "$", "(", "(", "6", "*", "7", ")", ")", "Enter", "see=^42$", "exit", "Enter", "exit", "Enter")
+		"C-b", `"`, "e", "c", "h", "o", " ", "$", "(", "(", "6", "*", "7", ")", ")", "Enter", "see=^42$", "C-b", ":", "kill-session", "Enter")
 	if _, err := os.Stat("/usr/bin/htop"); err == nil {
 		inside("$J -e TERM htop", `F10`, "q")
 	}
