@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ func (r *run) openSpaces() {
 		s.spaces = spacesOf(init)
 		close(s.there)
 	})
+	runtime.Gosched() // or it would begin when the runtime sees that this one waits, up to 20 ms later
 }
 
 // spacesOf opens them by way of PID 1. Where that is the payload, the way may be any

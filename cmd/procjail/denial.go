@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/Emmanuel326/procjail/internal/sys"
 	"github.com/Emmanuel326/procjail/launch"
 	"github.com/Emmanuel326/procjail/plan"
 	"github.com/Emmanuel326/procjail/report"
@@ -40,6 +41,7 @@ func (o *options) denied(policy string) (tell func(*denial.Denial), done func())
 		return nil, func() {}
 	}
 	lines, ended := make(chan string, denial.Most+1), make(chan struct{})
+	sys.Widen()
 	go func() {
 		for text := <-lines; text != ""; text = <-lines {
 			say("refused", text)

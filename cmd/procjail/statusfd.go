@@ -69,6 +69,7 @@ func (s *statusFDs) wanted() bool { return s.info != 0 || s.status != 0 }
 // started writes the first line, without waiting for who reads it.
 func (s *statusFDs) started(st launch.State) {
 	s.first = make(chan struct{})
+	sys.Widen()
 	go func() {
 		defer close(s.first)
 		s.writeFirst(st)

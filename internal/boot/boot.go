@@ -17,9 +17,11 @@ import (
 // 20 us until it has seen nothing to do for fifty times (runtime.sysmon): with the usual
 // slack all through a short run, on the processor that builds the jail or the one beside
 // it, a fifth of the processor time. Nothing turns it off, and it starts before any code
-// of ours but this. What it does, it does soon enough once in 10 ms: so rarely it looks
-// by itself where nothing happens. The two other threads of the runtime's that are there
-// by then keep the slack too: a timer of theirs is up to 10 ms late.
+// of ours but this. So rarely it looks by itself where nothing happens. What it would do
+// sooner is to take a processor of the runtime's from who is in a long system call, for
+// another goroutine; and the two other threads that are there by then, which would run
+// that, wait for 3 us, and now for 10 ms, before they take it over (runtime.runqgrab).
+// Where there are other goroutines, sys.Widen gives all of them their slack back.
 //
 // It lets nothing be opened but in the place of a standard stream that is closed, by a
 // limit on descriptors of 3, until internal/sys sets another. The runtime reads the
@@ -81,6 +83,10 @@ type mask [16]uint64
 //
 //lint:ignore U1000 it is entry's
 var profileRate = &runtime.MemProfileRate
+
+// SlackHandler returns the addresses of a signal handler that gives the thread that it
+// runs in its timer slack back, and of what it returns to; 0 where the kernel has its own.
+func SlackHandler() (handler, restorer uintptr)
 
 // growStack makes the stack of the calling goroutine 64 KiB large, which is more than a
 // start needs. Go's runtime otherwise doubles it as often as it is full, and then copies

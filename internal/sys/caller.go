@@ -49,29 +49,47 @@ func Untie() {
 	if all == nil || untied.Load() {
 		return
 	}
+	untied.Store(everyThread(func(tid int) {
+		_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(all)), uintptr(unsafe.Pointer(&all[0])))
+	}))
+}
+
+var untied, wide atomic.Bool
+
+// everyThread calls f for each thread of this program, and for those that are made
+// meanwhile. It reports whether /proc/self/task could be read.
+func everyThread(f func(tid int)) bool {
 	done := make(map[string]bool)
-	for more := true; more; { // a thread that is not yet untied may make another
+	for more := true; more; {
 		more = false
 		tasks, err := os.ReadDir("/proc/self/task")
 		if err != nil {
-			return
+			return false
 		}
 		for _, task := range tasks {
 			if tid, err := strconv.Atoi(task.Name()); err == nil && !done[task.Name()] {
 				done[task.Name()], more = true, true
-				_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(tid), uintptr(len(all)), uintptr(unsafe.Pointer(&all[0])))
+				f(tid)
 			}
 		}
 	}
-	untied.Store(true)
+	return true
 }
 
-var untied atomic.Bool
+// slackSignal is the last of those in real time, of which nobody makes use.
+const slackSignal = unix.Signal(64)
 
 // Widen is Untie for a program that has turned out to have several things to do at once,
-// which boot has made the runtime take for impossible. A caller's GOMAXPROCS stands.
+// which boot has made the runtime take for impossible: its threads wake up in time again,
+// and it has a processor for each of the machine's. A caller's GOMAXPROCS stands.
 func Widen() {
 	Untie()
+	if wide.Swap(true) {
+		return
+	}
+	if handler, restorer := boot.SlackHandler(); boot.TimerSlack > 0 && Sigaction(slackSignal, handler, restorer) == nil {
+		everyThread(func(tid int) { _ = unix.Tgkill(unix.Getpid(), tid, slackSignal) })
+	}
 	if boot.Affinity() != nil && os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == 1 {
 		runtime.GOMAXPROCS(Processors())
 	}

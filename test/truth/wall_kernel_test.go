@@ -114,6 +114,36 @@ func TestKernelWalls(t *testing.T) {
 	}
 }
 
+// TestKernelFull: that a file system is full is told of a payload that ends soon after:
+// who keeps it in sight is there in time, but for a machine that has other work.
+func TestKernelFull(t *testing.T) {
+	start(t)
+	kerneltest.RequirePrograms(t, "bash")
+	for _, tt := range []struct {
+		name   string
+		most   int // of 40 that may be missed
+		option string
+		before string
+	}{
+		{"traced", 1, "--trace-denials", ""},
+		{"not traced, after 10 ms", 10, "--denials=auto", "sleep 0.01; "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			missed := 0
+			for range 40 {
+				got := kerneltest.Run(t, tt.option, "--id", "self", "--cgroup", "off", "--tmpfs", "/small:16K", "bash", "-c", tt.before+"cd /small; head -c 2M /dev/zero > x; exit 3")
+				if !strings.Contains(got.Stderr, "procjail: full: /small had no room left") {
+					missed++
+				}
+			}
+			t.Logf("missed %d", missed)
+			if missed > tt.most {
+				t.Errorf("of 40 full file systems it told nothing of %d", missed)
+			}
+		})
+	}
+}
+
 // TestKernelTracedWhole: what is looked at does what it does otherwise: threads,
 // children, signals, reads that wait.
 func TestKernelTracedWhole(t *testing.T) {
