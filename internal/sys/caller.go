@@ -76,8 +76,9 @@ func everyThread(f func(tid int)) bool {
 	return true
 }
 
-// slackSignal is the last of those in real time, of which nobody makes use.
-const slackSignal = unix.Signal(64)
+// slackSignal is one that is not passed on to the payload: a thread may come to handle it
+// when the handlers for those are there.
+const slackSignal = unix.SIGCHLD
 
 // Widen is Untie for a program that has turned out to have several things to do at once,
 // which boot has made the runtime take for impossible: its threads wake up in time again,
