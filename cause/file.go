@@ -108,6 +108,14 @@ func fileEntries() []Entry {
 			}),
 		},
 		{
+			ID: "directory-file", Looks: "the path, again",
+			On:     []On{{[]plan.Step{plan.Mkdirat{}}, []unix.Errno{unix.ENOTDIR}}},
+			Cause:  "{at} on the host is no directory",
+			Remedy: elsewhere,
+			See:    []string{"path_resolution(7)"},
+			probe:  pathAgain(unix.ENOTDIR),
+		},
+		{
 			ID: "directory-kernel", Looks: "what its file system is",
 			On:     []On{{[]plan.Step{plan.Mkdirat{}}, []unix.Errno{unix.ENOENT, unix.EPERM}}},
 			Cause:  "{dir} is on {type}, in which nobody makes a directory",

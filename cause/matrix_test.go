@@ -197,6 +197,7 @@ var failures = []struct {
 	{"mkdirat of the state EDQUOT", "subid", makesDir("/home/alice/state/upper"), unix.EDQUOT, nil, false},
 	{"mkdirat of the state EROFS", "subid", makesDir("/home/alice/state/upper"), unix.EROFS, nil, false},
 	{"mkdirat of the state ENOENT", "subid", makesDir("/home/alice/state/upper"), unix.ENOENT, nil, false},
+	{"mkdirat of the state ENOTDIR", "subid", makesDir("/home/alice/state/upper"), unix.ENOTDIR, nil, false},
 	{"mkdirat of the state EPERM", "subid", makesDir("/home/alice/state/upper"), unix.EPERM, nil, false},
 	{"mkdirat of the state EACCES", "subid", makesDir("/home/alice/state/upper"), unix.EACCES, nil, false},
 	{"mkdirat in the jail ENOSPC", "subid", makesDir("usr"), unix.ENOSPC, nil, false},

@@ -61,45 +61,47 @@ func (l *look) after(of plan.Step) bool {
 	return false
 }
 
+// pathAgain finds the place at which walking the host's path gives that errno.
+func pathAgain(errno unix.Errno) func(*look) values {
+	return func(l *look) values {
+		p := l.hostPath()
+		if p == "" || l.cgroupOf() != "" { // whose leaf is gone by now
+			return l.saw("not of the host's files")
+		}
+		at, err := l.sys.walk(p, l)
+		if _, makes := l.Step.(plan.Mkdirat); err != errno || makes && err == unix.ENOENT && at == p {
+			return l.saw("%s is as it should be now", p)
+		}
+		return values{"path": p, "at": at}
+	}
+}
+
 // pathEntries look a path of the host's up again. It was there when the plan was
 // made, or the plan would have been refused.
 func pathEntries() []Entry {
 	steps := append([]plan.Step{plan.Mkdirat{}}, opens...)
 	see := []string{"path_resolution(7)"}
 	on := func(errno unix.Errno) []On { return []On{{steps, []unix.Errno{errno}}} }
-	again := func(errno unix.Errno) func(*look) values {
-		return func(l *look) values {
-			p := l.hostPath()
-			if p == "" || l.cgroupOf() != "" { // whose leaf is gone by now
-				return l.saw("not of the host's files")
-			}
-			at, err := l.sys.walk(p, l)
-			if _, makes := l.Step.(plan.Mkdirat); err != errno || makes && err == unix.ENOENT && at == p {
-				return l.saw("%s is as it should be now", p)
-			}
-			return values{"path": p, "at": at}
-		}
-	}
 	return []Entry{
 		{
 			ID: "path-missing", Looks: "the path, again", On: on(unix.ENOENT),
 			Cause:  "there is no {at} on the host",
-			Remedy: "make it, or name another path", See: see, probe: again(unix.ENOENT),
+			Remedy: "make it, or name another path", See: see, probe: pathAgain(unix.ENOENT),
 		},
 		{
-			ID: "path-not-directory", Looks: "the path, again", On: on(unix.ENOTDIR),
+			ID: "path-not-directory", Looks: "the path, again", On: []On{{opens, []unix.Errno{unix.ENOTDIR}}},
 			Cause:  "{at} on the host is no directory",
-			Remedy: "name another path", See: see, probe: again(unix.ENOTDIR),
+			Remedy: "name another path", See: see, probe: pathAgain(unix.ENOTDIR),
 		},
 		{
 			ID: "path-loop", Looks: "the path, again", On: on(unix.ELOOP),
-			Cause: "the symbolic links of {path} lead back to themselves", Remedy: "mend them", See: see, probe: again(unix.ELOOP),
+			Cause: "the symbolic links of {path} lead back to themselves", Remedy: "mend them", See: see, probe: pathAgain(unix.ELOOP),
 		},
 		{
 			ID: "path-search", Looks: "the directories on the way", On: on(unix.EACCES),
 			Cause:  "your account may not pass through {at}",
 			Remedy: "name a path that it may reach, or chmod a+x {at}",
-			See:    see, probe: again(unix.EACCES),
+			See:    see, probe: pathAgain(unix.EACCES),
 		},
 		{
 			ID: "path-long", Looks: "the length of the path", On: on(unix.ENAMETOOLONG),

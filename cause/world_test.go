@@ -547,7 +547,11 @@ var conditions = map[string]func(*world){
 	"/opt is a loop":       func(w *world) { delete(w.files, "opt/.keep"); w.files["opt"] = "->opt" },
 	"the state on overlay": func(w *world) { w.space["/home/alice"] = sys.Space{Type: unix.OVERLAYFS_SUPER_MAGIC} },
 	"the state on nfs":     func(w *world) { w.space["/home/alice"] = sys.Space{Type: unix.NFS_SUPER_MAGIC} },
-	"the state on proc":    func(w *world) { w.space["/home/alice"] = sys.Space{Type: unix.PROC_SUPER_MAGIC} },
+	"the state is a file": func(w *world) {
+		maps.DeleteFunc(w.files, func(name, _ string) bool { return strings.HasPrefix(name, "home/alice/state/") })
+		w.files["home/alice/state"] = ""
+	},
+	"the state on proc": func(w *world) { w.space["/home/alice"] = sys.Space{Type: unix.PROC_SUPER_MAGIC} },
 	"a mount in /srv/shared": func(w *world) {
 		w.files["proc/self/mountinfo"] += "61 21 8:3 / /srv/shared/disk rw - ext4 /dev/sda3 rw\n"
 	},
