@@ -44,7 +44,7 @@ func procjail(args []string) int {
 // run is the whole of a start: the profile, the host, the plan, the check, the
 // launch.
 func run(opt *options) int {
-	// The runtime's handler does nothing, for 10 us at the end of each jail.
+	// The runtime's handler does nothing, for a hundredth of a start's processor time.
 	sys.DefaultAction(unix.SIGCHLD)
 	spec, err := opt.spec()
 	if err != nil {
